@@ -1,0 +1,1 @@
+"""Raw WSGI layers, one class and one concern a module."""
