@@ -1,0 +1,552 @@
+"""The tables: what a row is, how rows are found, and what one row can do. No request, no app."""
+
+import hashlib
+import json
+import secrets
+from datetime import UTC, date, datetime, timedelta
+
+from flask_login import UserMixin
+from peewee import (
+    BooleanField,
+    CharField,
+    DatabaseProxy,
+    DateTimeField,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    Select,
+    SmallIntegerField,
+    TextField,
+    fn,
+)
+
+from talks import passwords
+from talks.names import fold, fold_tag, slug
+
+database = DatabaseProxy()  # main.py says which
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+class UTCDateTimeField(DateTimeField):
+    """A moment: aware and UTC in Python, naive UTC to the microsecond in the database."""
+
+    def db_value(self, value):
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{self.name} needs an aware time, not {value!r}")
+        return super().db_value(value and value.astimezone(UTC).replace(tzinfo=None))
+
+    def python_value(self, value):
+        value = super().python_value(value)
+        return value and value.replace(tzinfo=UTC)
+
+
+class CivilDateField(CharField):
+    """A day, or a day with the local time: None, a `date`, or a naive `datetime`.
+
+    Kept as text (RFC 3339, "" for none), which sorts alike on every database, with what has no date at one
+    end instead of wherever the engine puts NULL. A string passes as it is, for comparisons such as "2019".
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(max_length=19, default="", **kwargs)
+
+    def db_value(self, value):
+        return value if isinstance(value, str) else value.isoformat()[:19] if value else ""
+
+    def python_value(self, value):
+        if not value:
+            return None
+        return datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
+
+
+class LowerCharField(CharField):
+    """Text that is the same in any letter case: stored in lower case, so every database agrees."""
+
+    def db_value(self, value):
+        return value if value is None else super().db_value(value.lower())
+
+
+class JSONTextField(TextField):
+    """A dict as JSON text."""
+
+    def db_value(self, value):
+        return json.dumps(value or {}, ensure_ascii=False, separators=(",", ":"))
+
+    def python_value(self, value):
+        return json.loads(value or "{}")
+
+
+def text(length, **kwargs):
+    """A line of text that is empty rather than NULL."""
+    return CharField(length, default="", **kwargs)
+
+
+class BaseModel(Model):
+    class Meta:
+        database = database
+        legacy_table_names = False
+        only_save_dirty = True
+
+    @classmethod
+    def get_or_none_by_id(cls, id_):
+        return cls.get_or_none(cls.id == id_)
+
+
+class User(UserMixin, BaseModel):
+    """An account and a speaker's profile in one row. Nobody has claimed a profile without an e-mail."""
+
+    username = LowerCharField(64, unique=True)
+    email = LowerCharField(320, unique=True, null=True)
+    password_hash = CharField(255, null=True)
+    is_admin = BooleanField(default=False)
+    is_speaker = BooleanField(default=False)
+    is_active = BooleanField(default=True)
+    confirmed_at = UTCDateTimeField(null=True)
+    name = text(128)
+    name_key = text(128)  # fold(name): the order of the index
+    location = text(128)
+    bio = TextField(default="")  # Markdown, as typed
+    bio_html = TextField(default="")  # rendered and cleaned: safe to print
+    website = text(2000)
+    member_since = UTCDateTimeField(default=utcnow)
+    session_epoch = IntegerField(default=0)  # raising it ends all sessions
+    talk_count = IntegerField(default=0)  # published ones; see recount
+
+    class Meta:
+        indexes = ((("is_speaker", "name_key", "id"), False),)
+
+    session_token = None  # of the session this row was loaded for
+
+    def get_id(self):
+        """What Flask-Login remembers: the session, not the user."""
+        return self.session_token
+
+    def save(self, *args, **kwargs):
+        if "name" in self.dirty_field_names:
+            self.name_key = fold(self.name)[: User.name_key.max_length]
+        return super().save(*args, **kwargs)
+
+    @property
+    def is_claimed(self):
+        return self.email is not None
+
+    @property
+    def may_publish(self):
+        return self.is_active and (self.is_speaker or self.is_admin)
+
+    @classmethod
+    def by_email(cls, email):
+        return cls.get_or_none(cls.email == email)
+
+    @classmethod
+    def speakers(cls):
+        """Everybody with a published talk (a query)."""
+        return cls.select().where(cls.is_speaker, cls.talk_count > 0)
+
+    @classmethod
+    def there_is_an_administrator(cls):
+        return cls.select().where(cls.is_admin, cls.is_active).exists()
+
+    def set_password(self, password):
+        self.password_hash = passwords.hash_password(password)
+
+    @classmethod
+    def recount(cls, ids):
+        """Set `talk_count` of these users from what is published."""
+        published = TalkSpeaker.select(fn.COUNT(TalkSpeaker.id)).join(Talk)
+        _recount(cls, ids, published.where(TalkSpeaker.user == cls.id, Talk.status == "published"))
+
+
+class Alias(BaseModel):
+    """A former username or another spelling of a speaker. Who it is does not change with the profile."""
+
+    user = ForeignKeyField(User, backref="aliases", on_delete="CASCADE")
+    name = CharField(128, unique=True)
+    key = CharField(128, index=True)  # fold(name)
+
+    @classmethod
+    def user_for(cls, name):
+        """The profile that this spelling, or one that differs only in case, accents or punctuation, names."""
+        alias = cls.select(cls, User).join(User).where(cls.key == fold(name)).order_by(cls.id).first()
+        return alias and alias.user
+
+
+class Event(BaseModel):
+    """A conference or meeting at which talks were given."""
+
+    slug = CharField(128, unique=True)
+    title = CharField(255)
+    description = TextField(default="")
+    venue = text(255)
+    url = text(2000)
+    starts_on = CivilDateField()
+    ends_on = CivilDateField()
+    series = text(255, index=True)  # what the editions of one conference share
+    talk_count = IntegerField(default=0)  # published ones; see recount
+
+    class Meta:
+        indexes = ((("starts_on", "id"), False),)
+
+    @classmethod
+    def listed(cls):
+        """Events with something to see (a query)."""
+        return cls.select().where(cls.talk_count > 0)
+
+    def editions(self):
+        """The other events of the same series, newest first (a query)."""
+        others = Event.listed().where(Event.series == self.series, Event.series != "", Event.id != self.id)
+        return others.order_by(Event.starts_on.desc())
+
+    @classmethod
+    def recount(cls, ids):
+        """Set `talk_count` of these events from what is published."""
+        published = Talk.select(fn.COUNT(Talk.id))
+        _recount(cls, ids, published.where(Talk.event == cls.id, Talk.status == "published"))
+
+
+class Talk(BaseModel):
+    """One talk as it was given once. `status` is draft, published or deleted."""
+
+    title = CharField(255)
+    slug = text(255)
+    description = TextField(default="")  # Markdown, as typed
+    description_html = TextField(default="")  # rendered and cleaned: safe to print
+    slides_url = text(2000)
+    video_url = text(2000)
+    venue = text(255)
+    venue_url = text(2000)
+    date = CivilDateField()
+    time_zone = text(64)  # IANA name or offset ("+02:00") of the time in `date`
+    duration_s = IntegerField(null=True)
+    language = text(35)  # BCP 47
+    license = text(255)
+    thumbnail_url = text(2000)
+    status = CharField(12, default="draft")
+    owner = ForeignKeyField(User, null=True, backref="owned_talks", on_delete="SET NULL")
+    event = ForeignKeyField(Event, null=True, backref="talks", index=False, on_delete="SET NULL")
+    created_at = UTCDateTimeField(default=utcnow)
+    updated_at = UTCDateTimeField(default=utcnow)
+    published_at = UTCDateTimeField(null=True)  # since when; null in a draft
+    deleted_at = UTCDateTimeField(null=True)
+    extra = JSONTextField(default=dict)  # what an import brought that has no column
+    imported_from = CharField(32, null=True)
+    imported_key = CharField(255, null=True)  # the record's name there
+    imported_digests = JSONTextField(default=dict)  # field -> digest of what the last import wrote
+
+    class Meta:
+        indexes = (
+            (("status", "date", "id"), False),
+            (("event", "status", "date", "id"), False),
+            (("imported_from", "imported_key"), True),
+        )
+
+    # Set by attach_speakers: a list of User in the order they are named.
+    speakers = None
+
+    @property
+    def is_draft(self):
+        return self.status == "draft"
+
+    @property
+    def is_deleted(self):
+        return self.status == "deleted"
+
+    @property
+    def is_published(self):
+        return self.status == "published"
+
+    @classmethod
+    def rows(cls):
+        """What a list shows of each talk and its event, not the long texts (a query)."""
+        long = {"description", "description_html", "extra", "imported_digests"}
+        columns = [field for field in cls._meta.sorted_fields if field.name not in long]
+        return cls.select(*columns, Event.id, Event.slug, Event.title).left_outer_join(Event)
+
+    @classmethod
+    def published(cls):
+        """What everybody may read (rows; a query)."""
+        return cls.rows().where(cls.status == "published")
+
+    @classmethod
+    def visible_to(cls, user):
+        """What `user` (None: a visitor) may read, whole and with its event (a query)."""
+        talks = cls.select(cls, Event).left_outer_join(Event)
+        if user is None:
+            return talks.where(cls.status == "published")
+        if user.is_admin:
+            return talks
+        spoken = (cls.status == "draft") & cls.id.in_(cls.ids_spoken_by(user))
+        return talks.where((cls.status == "published") | (cls.owner == user) | spoken)
+
+    @classmethod
+    def ids_spoken_by(cls, user):
+        """Ids of the talks that name `user` as a speaker (a query)."""
+        return TalkSpeaker.select(TalkSpeaker.talk).where(TalkSpeaker.user == user)
+
+    @classmethod
+    def spoken_by(cls, user):
+        """Published talks of one speaker (rows; a query)."""
+        return cls.published().where(cls.id.in_(cls.ids_spoken_by(user)))
+
+    @classmethod
+    def at(cls, event):
+        """Published talks of one event (rows; a query)."""
+        return cls.published().where(cls.event == event)
+
+    @classmethod
+    def tagged(cls, tag):
+        """Published talks with one tag, read by the tag's own index (rows; a query)."""
+        return cls.published().switch(cls).join(TalkTag).where(TalkTag.tag == tag)
+
+    @classmethod
+    def written_by(cls, user, status):
+        """What `user` wrote or speaks in, in one status, last changed first (rows; a query)."""
+        own = (cls.owner == user) | cls.id.in_(cls.ids_spoken_by(user))
+        return cls.rows().where(cls.status == status, own).order_by(cls.updated_at.desc())
+
+    @classmethod
+    def years(cls):
+        """Years from the newest published talk to the oldest; none without a dated one."""
+        dated = cls.status == "published", cls.date > ""
+        ends = cls.select(fn.MIN(cls.date)).where(*dated), cls.select(fn.MAX(cls.date)).where(*dated)
+        # Two scalar queries: asked together in one, SQLite reads the whole index.
+        first, last = Select([], ends).bind(cls._meta.database).tuples()[0]
+        return range(int(last[:4]), int(first[:4]) - 1, -1) if first else range(0)
+
+    def editable_by(self, user):
+        """Whether `user` may change this talk: its owner, its speakers with an account, administrators."""
+        if not user.may_publish:
+            return False
+        return user.is_admin or self.owner_id == user.id or user in self.speakers
+
+    def owned_by(self, user):
+        """Whether `user` may change who speaks, delete it and bring it back."""
+        return user.may_publish and (user.is_admin or self.owner_id == user.id)
+
+    def publish(self):
+        """Show this talk to everybody. False if it was not a draft."""
+        return self._move("draft", status="published", published_at=utcnow())
+
+    def unpublish(self):
+        """Take this talk back into a draft. False if it was not published."""
+        return self._move("published", status="draft", published_at=None)
+
+    def delete_softly(self):
+        """Delete in a way that `restore` undoes. False if it was deleted before."""
+        return not self.is_deleted and self._move(self.status, status="deleted", deleted_at=utcnow())
+
+    def restore(self):
+        """Bring a deleted talk back as what it was. False if it was not deleted."""
+        status = "published" if self.published_at else "draft"
+        return self._move("deleted", status=status, deleted_at=None)
+
+    def _move(self, from_status, **values):
+        values["updated_at"] = utcnow()
+        changed = Talk.update(values).where(Talk.id == self.id, Talk.status == from_status).execute()
+        if changed:
+            self.__data__.update(values)
+        return changed == 1
+
+    def neighbours(self):
+        """The published talks before and after this one at its event: (Talk or None, Talk or None)."""
+        if not self.event_id:
+            return None, None
+        here = Talk.date.db_value(self.date)
+        others = Talk.select(Talk.id, Talk.title, Talk.language, Talk.date)
+        others = others.where(Talk.event == self.event_id, Talk.status == "published")
+        before = (Talk.date < here) | ((Talk.date == here) & (Talk.id < self.id))
+        after = (Talk.date > here) | ((Talk.date == here) & (Talk.id > self.id))
+        previous = others.where(Talk.date <= here, before).order_by(Talk.date.desc(), Talk.id.desc()).limit(1)
+        following = others.where(Talk.date >= here, after).order_by(Talk.date, Talk.id).limit(1)
+        return previous.first(), following.first()
+
+    @classmethod
+    def attach_speakers(cls, talks):
+        """Give each of `talks` its `speakers`, in one query; returns `talks`."""
+        by_id = {talk.id: talk for talk in talks}
+        for talk in talks:
+            talk.speakers = []
+        if by_id:
+            rows = TalkSpeaker.select(TalkSpeaker, User).join(User).where(TalkSpeaker.talk.in_(list(by_id)))
+            for row in rows.order_by(TalkSpeaker.talk, TalkSpeaker.position):
+                by_id[row.talk_id].speakers.append(row.user)
+        return talks
+
+
+class TalkSpeaker(BaseModel):
+    """Who gave a talk, in the order they are named."""
+
+    talk = ForeignKeyField(Talk, on_delete="CASCADE", index=False)
+    user = ForeignKeyField(User, on_delete="RESTRICT")
+    position = SmallIntegerField(default=0)
+
+    class Meta:
+        indexes = ((("talk", "user"), True),)
+
+
+class Link(BaseModel):
+    """Something that belongs to a talk elsewhere. `kind` is slides, video, code, paper or web."""
+
+    KINDS = ("slides", "video", "code", "paper", "web")
+
+    talk = ForeignKeyField(Talk, backref="links", on_delete="CASCADE")
+    kind = CharField(12, default="web")
+    url = CharField(2000)
+    label = text(255)
+
+
+class Tag(BaseModel):
+    """A subject. Spellings that differ only in case, accents, blanks or punctuation are one."""
+
+    slug = CharField(128, unique=True)
+    name = CharField(128)
+    key = CharField(128, unique=True)  # fold_tag(name): the identity, and the order of the index
+    talk_count = IntegerField(default=0)  # published ones; see recount
+
+    @classmethod
+    def listed(cls):
+        """Tags with something to see (a query)."""
+        return cls.select().where(cls.talk_count > 0)
+
+    @classmethod
+    def of(cls, talk):
+        """The tags of one talk by name (a query)."""
+        return cls.select().join(TalkTag).where(TalkTag.talk == talk).order_by(cls.key)
+
+    @classmethod
+    def named(cls, name):
+        """The tag of that spelling or of one like it; made when there is none."""
+        key = fold_tag(name)[: cls.key.max_length]
+        if not key:
+            raise ValueError(f"{name!r} has neither letter nor digit")
+        tag = cls.get_or_none(cls.key == key)
+        return tag or cls.create(key=key, name=name, slug=free_slug(cls, slug(name), key))
+
+    @classmethod
+    def recount(cls, ids):
+        """Set `talk_count` of these tags from what is published."""
+        published = TalkTag.select(fn.COUNT(TalkTag.id)).join(Talk)
+        _recount(cls, ids, published.where(TalkTag.tag == cls.id, Talk.status == "published"))
+
+
+class TalkTag(BaseModel):
+    """A talk's subject."""
+
+    talk = ForeignKeyField(Talk, on_delete="CASCADE")
+    tag = ForeignKeyField(Tag, on_delete="CASCADE", index=False)
+    date = CivilDateField()  # the talk's, so that the page of a tag reads one index however many talks it has
+
+    class Meta:
+        indexes = ((("tag", "talk"), True), (("tag", "date", "talk"), False))
+
+
+class Session(BaseModel):
+    """One browser that is signed in. The cookie holds a token; here is only its digest."""
+
+    REMEMBERED = timedelta(days=30)
+    IDLE = timedelta(hours=12)  # of one that is not remembered
+
+    user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")
+    token_digest = CharField(64, unique=True)
+    epoch = IntegerField()  # User.session_epoch when it began
+    remembered = BooleanField(default=False)
+    created_at = UTCDateTimeField(default=utcnow)
+    seen_at = UTCDateTimeField(default=utcnow)  # to the hour
+    expires_at = UTCDateTimeField(index=True)
+
+    @classmethod
+    def begin(cls, user, remembered):
+        """A new session's token, which only the browser will know."""
+        token = secrets.token_urlsafe(32)
+        expires_at = utcnow() + (cls.REMEMBERED if remembered else cls.IDLE)
+        cls.create(
+            user=user, token_digest=_digest(token), epoch=user.session_epoch, remembered=remembered,
+            expires_at=expires_at,
+        )  # fmt: skip
+        return token
+
+    @classmethod
+    def user_of(cls, token):
+        """Who is signed in with `token`; None when it is unknown, ended or too old."""
+        now = utcnow()
+        rows = cls.select(cls, User).join(User).where(cls.token_digest == _digest(token))
+        row = rows.where(cls.expires_at > now, cls.epoch == User.session_epoch, User.is_active).first()
+        if row is None:
+            return None
+        if now - row.seen_at > timedelta(hours=1):
+            row._extend(now)
+        row.user.session_token = token
+        return row.user
+
+    def _extend(self, now):
+        """Note the visit; at most one write an hour."""
+        expires_at = now + (self.REMEMBERED if self.remembered else self.IDLE)
+        Session.update(seen_at=now, expires_at=expires_at).where(Session.id == self.id).execute()
+
+    @classmethod
+    def end(cls, token):
+        cls.delete().where(cls.token_digest == _digest(token)).execute()
+
+
+class LoginAttempt(BaseModel):
+    """A try to sign in. `account` and `network` are keyed digests: the table names nobody."""
+
+    WINDOW = timedelta(minutes=15)
+    PER_ACCOUNT = 5  # failures from one network for one account, so nobody can lock another out
+    PER_NETWORK = 30
+
+    account = CharField(64)
+    network = CharField(64)
+    at = UTCDateTimeField(default=utcnow, index=True)
+
+    class Meta:
+        indexes = ((("network", "account", "at"), False),)
+
+    @classmethod
+    def reserve(cls, account, network):
+        """Count one attempt before its password is looked at; None when there were too many.
+
+        Written first, so that attempts made at once are all counted.
+        """
+        now = utcnow()
+        with database.atomic():
+            cls.delete().where(cls.at < now - timedelta(days=1)).execute()
+            recent = cls.select(fn.COUNT(cls.id)).where(cls.network == network, cls.at > now - cls.WINDOW)
+            if recent.scalar() >= cls.PER_NETWORK:
+                return None
+            if recent.where(cls.account == account).scalar() >= cls.PER_ACCOUNT:
+                return None
+            return cls.create(account=account, network=network, at=now)
+
+    def forgive(self):
+        """It succeeded: it and the failures before it no longer count."""
+        same = LoginAttempt.account == self.account, LoginAttempt.network == self.network
+        LoginAttempt.delete().where(*same).execute()
+
+
+TABLES = [User, Alias, Event, Talk, TalkSpeaker, Link, Tag, TalkTag, Session, LoginAttempt]
+
+
+def free_slug(model, wanted, fallback):
+    """`wanted`, or the first of wanted-2, wanted-3 … that no row of `model` has. Call it in a transaction."""
+    longest = model.slug.max_length - 8
+    wanted = (wanted or slug(fallback) or model.__name__.lower())[:longest]
+    taken, number = wanted, 1
+    while model.select().where(model.slug == taken).exists():
+        number += 1
+        taken = f"{wanted}-{number}"
+    return taken
+
+
+def _recount(model, ids, counting):
+    ids = list(ids)
+    for start in range(0, len(ids), 500):
+        chunk = ids[start : start + 500]
+        model.update(talk_count=counting).where(model.id.in_(chunk)).execute()
+
+
+def _digest(token):
+    return hashlib.sha256(token.encode()).hexdigest()

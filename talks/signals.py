@@ -1,0 +1,7 @@
+"""What other code may listen to; sent after the commit, for what may be lost."""
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+talk_published = _signals.signal("talk-published")
