@@ -1,0 +1,150 @@
+"""Refuse what is too large and what is not for this site (PEP 3333 middleware)."""
+
+import ipaddress
+import re
+import sys
+from urllib.parse import urlsplit
+
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+# RFC 9110, 7.2 and RFC 3986, 3.2.2, as far as names go that DNS can hold (RFC 1123, 2.1).
+HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)(?::(?P<port>[0-9]{1,5}))?")
+LABEL = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?")
+LENGTH = re.compile(r"[0-9]+")  # RFC 9110, 8.6: digits, nothing else
+PORTS = {"http": 80, "https": 443}
+
+
+class Limits:
+    """Refuse a body above `max_body_bytes` (413), a bad length (400) and a bad or foreign ``Host`` (400).
+
+    A length that the client states is judged before a byte is read. A chunked body, whose length nobody
+    knows, is counted while it is read: past the limit `read` raises werkzeug's RequestEntityTooLarge,
+    which Flask answers with 413; where an application lets it through, it is answered here.
+    With `site_url`, only the host in it is served, under its port or without one (proxies drop it).
+    """
+
+    def __init__(self, app, refuse, max_body_bytes, site_url=""):
+        self.app = app
+        self.refuse = refuse
+        self.max_body_bytes = max_body_bytes
+        self.site = site_host(site_url) if site_url else None
+
+    def __call__(self, environ, start_response):
+        refusal = self.host_refusal(environ) or self.length_refusal(environ.get("CONTENT_LENGTH", ""))
+        if refusal:
+            return self.refuse(environ, start_response, *refusal)
+        # Without a length, a body can only be there where the server marks its end.
+        if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
+            return self.app(environ, start_response)
+        environ["wsgi.input"] = BoundedInput(environ["wsgi.input"], self.max_body_bytes)
+        try:
+            return self.app(environ, start_response)
+        except RequestEntityTooLarge:
+            return self.refuse(environ, start_response, 413, self.too_large(), exc_info=sys.exc_info())
+
+    def host_refusal(self, environ):
+        """(status, message), or None if the host will do."""
+        sent = environ.get("HTTP_HOST")
+        if not sent:
+            # HTTP/1.0 knows no Host; links are then made from the address of the server itself.
+            if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+                return None
+            return 400, "The request names no host."
+        host = parsed_host(sent)
+        if host is None:
+            return 400, "The host in the request is not a name or an address with an optional port."
+        if self.site and (host[0] != self.site[0] or host[1] not in (None, self.site[1])):
+            return 400, "This server does not answer under that name."
+        return None
+
+    def length_refusal(self, sent):
+        """(status, message), or None if there is no length or a good one."""
+        if not sent:
+            return None
+        if not LENGTH.fullmatch(sent):
+            return 400, "The Content-Length of the request is not a number."
+        # Compared by digits first: Python refuses to convert thousands of them.
+        if len(sent.lstrip("0")) > 19 or int(sent) > self.max_body_bytes:
+            return 413, self.too_large()
+        return None
+
+    def too_large(self):
+        return f"The request is larger than {self.max_body_bytes:,} bytes, the most this site takes."
+
+
+def parsed_host(text):
+    """(name in lower case, port or None) of a ``Host`` header, or None if it is not well-formed."""
+    match = HOST.fullmatch(text)
+    if not match:
+        return None
+    name, port = match["name"].lower(), match["port"] and int(match["port"])
+    if port is not None and not 1 <= port <= 65535:
+        return None
+    if name.startswith("["):
+        try:
+            return f"[{ipaddress.IPv6Address(name[1:-1]).compressed}]", port
+        except ValueError:
+            return None
+    name = name.removesuffix(".")
+    if len(name) > 253 or not all(LABEL.fullmatch(label) for label in name.split(".")):
+        return None
+    return name, port
+
+
+def site_host(site_url):
+    """(name, port) that `site_url` stands for. Raises ValueError with a sentence if it is no http address."""
+    try:
+        parts = urlsplit(site_url)
+        if parts.scheme in PORTS and parts.hostname:
+            literal = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+            name = literal.encode("idna").decode() if not literal.isascii() else literal
+            host = parsed_host(f"{name}:{parts.port or PORTS[parts.scheme]}")
+            if host:
+                return host
+    except ValueError:
+        pass  # urlsplit, the port and the idna codec complain each in their own words: ours say more
+    raise ValueError(f"SITE_URL is {site_url!r}; it has to be like https://talks.example.org")
+
+
+class BoundedInput:
+    """A ``wsgi.input`` of unknown length that gives at most `limit` bytes.
+
+    Raises RequestEntityTooLarge when there is more, and ClientDisconnected (a 400) when the body breaks
+    off or is not well-formed, which servers report as OSError.
+    """
+
+    def __init__(self, stream, limit):
+        self.stream = stream
+        self.left = limit
+
+    def read(self, size=-1):
+        # One byte more than is allowed tells a body that ends at the limit from one that goes on.
+        most = self.left + 1
+        return self._counted(self.stream.read, most if size is None or size < 0 else min(size, most))
+
+    def readline(self, size=-1):
+        most = self.left + 1
+        return self._counted(self.stream.readline, most if size is None or size < 0 else min(size, most))
+
+    def readlines(self, hint=-1):
+        lines, total = [], 0
+        for line in self:
+            lines.append(line)
+            total += len(line)
+            if hint is not None and 0 < hint <= total:
+                break
+        return lines
+
+    def __iter__(self):
+        return iter(self.readline, b"")
+
+    def _counted(self, read, size):
+        try:
+            data = read(size)
+        except OSError as error:
+            raise ClientDisconnected("The body of the request broke off.") from error
+        self.left -= len(data)
+        if self.left < 0:
+            self.left = 0
+            raise RequestEntityTooLarge
+        return data
