@@ -14,12 +14,13 @@ ACCENTED = ("LATIN", "GREEK", "CYRILLIC")
 
 def _without_accents(text: str) -> str:
     """Drop accents where they are accents: a Japanese or Devanagari mark is part of its letter."""
-    kept, base = [], ""
+    kept, marks_matter = [], False
     for char in unicodedata.normalize("NFKD", text):
-        if unicodedata.combining(char) and base.startswith(ACCENTED):
-            continue
-        if not unicodedata.combining(char):
-            base = unicodedata.name(char, "")
+        if unicodedata.combining(char):
+            if not marks_matter:
+                continue
+        else:
+            marks_matter = char.isalpha() and not unicodedata.name(char, "").startswith(ACCENTED)
         kept.append(char)
     return unicodedata.normalize("NFC", "".join(kept)).casefold().translate(STROKES)
 
