@@ -95,7 +95,7 @@ class BaseModel(Model):
         return cls.get_or_none(cls.id == id_)
 
 
-class User(UserMixin, BaseModel):
+class User(BaseModel, UserMixin):
     """An account and a speaker's profile in one row. Nobody has claimed a profile without an e-mail."""
 
     username = LowerCharField(64, unique=True)
@@ -224,6 +224,7 @@ class Talk(BaseModel):
     language = text(35)  # BCP 47
     license = text(255)
     thumbnail_url = text(2000)
+    thumbnail_at = UTCDateTimeField(null=True)  # when its picture was copied here
     status = CharField(12, default="draft")
     owner = ForeignKeyField(User, null=True, backref="owned_talks", on_delete="SET NULL")
     event = ForeignKeyField(Event, null=True, backref="talks", index=False, on_delete="SET NULL")
@@ -245,6 +246,11 @@ class Talk(BaseModel):
 
     # Set by attach_speakers: a list of User in the order they are named.
     speakers = None
+
+    @property
+    def picture_url(self):
+        """Where this site keeps the talk's real picture; None while we draw one."""
+        return f"/thumbnail/{self.id}.jpg" if self.thumbnail_at else None
 
     @property
     def is_draft(self):
@@ -306,6 +312,11 @@ class Talk(BaseModel):
         """What `user` wrote or speaks in, in one status, last changed first (rows; a query)."""
         own = (cls.owner == user) | cls.id.in_(cls.ids_spoken_by(user))
         return cls.rows().where(cls.status == status, own).order_by(cls.updated_at.desc())
+
+    @classmethod
+    def deleted_by(cls, user):
+        """Deleted talks that `user` may bring back, last deleted first (rows; a query)."""
+        return cls.rows().where(cls.status == "deleted", cls.owner == user).order_by(cls.deleted_at.desc())
 
     @classmethod
     def years(cls):

@@ -1,0 +1,305 @@
+"""What people type, cleaned: model forms with named fields, bounded by the models."""
+
+import re
+import unicodedata
+from datetime import date, datetime
+
+from email_validator import EmailNotValidError, validate_email
+from flask import current_app
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    DateField,
+    EmailField,
+    HiddenField,
+    PasswordField,
+    SelectField,
+    StringField,
+    TextAreaField,
+    TimeField,
+)
+from wtforms.validators import EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
+from wtfpeewee.orm import model_form
+
+from models import Event, Link, Talk, User
+from talks import embeds, passwords
+from talks.names import fold, fold_tag, slug
+from talks.wording import duration, language_choices, language_name, read_duration, read_zone
+
+DESCRIPTION, EMBED_CODE = 20_000, 10_000  # characters
+MOST_SPEAKERS, MOST_TAGS, MOST_LINKS = 50, 30, 30
+# A comma ends a name, but not before what belongs to it.
+BETWEEN_NAMES = re.compile(r"\n|,(?!\s*(?:Jr|Sr|II|III|Ph\.?D|M\.?D)\b)")
+INVISIBLE = {"Cc", "Cs"}  # control characters and lone surrogates
+
+
+def trimmed(value):
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+
+
+def without_controls(form, field):
+    """Refuse what no database stores alike and no page shows."""
+    text = field.data or ""
+    odd = next((c for c in text if c not in "\n\t" and unicodedata.category(c) in INVISIBLE), None)
+    if odd is not None:
+        raise ValidationError(f"This holds a character that cannot be shown (U+{ord(odd):04X}). Remove it.")
+
+
+def web_address(form, field):
+    address = embeds.web_address(field.data)
+    if address is None:
+        raise ValidationError("Give a whole web address, like https://example.org/page.")
+    field.data = address
+
+
+def email_address(form, field):
+    field.data = read_email(field.data)
+
+
+def read_email(text):
+    """A well-formed address, in lower case. Raises ValidationError. Nothing is asked of the network."""
+    try:
+        found = validate_email(text, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        raise ValidationError("That is not an e-mail address.") from None
+    return found.normalized.lower()
+
+
+def known_zone(form, field):
+    if read_zone(field.data) is None:
+        raise ValidationError("Name a time zone like Europe/Berlin, or an offset like +02:00.")
+
+
+def line(length, *more, required=None, **kwargs):
+    """Arguments of a field that holds at most `length` characters and is trimmed."""
+    first = InputRequired(required) if required else Optional()
+    return kwargs | {
+        "filters": [trimmed],
+        "validators": [first, Length(max=length), without_controls, *more],
+    }
+
+
+class CivilDateField(DateField):
+    """A day, or a day with a local time (``2024-05-31T14:30``), as `models.CivilDateField` keeps it."""
+
+    def process_formdata(self, valuelist):
+        if not valuelist:
+            return
+        self.data, typed = None, valuelist[0].strip()
+        try:
+            value = datetime.fromisoformat(typed)
+        except ValueError:
+            raise ValueError("Write the date as year, month and day, like 2024-05-31.") from None
+        if value.tzinfo is not None or value.year < 1900:
+            raise ValueError("Write a date after 1900, without a zone, like 2024-05-31.")
+        self.data = value if "T" in typed else value.date()
+
+    def _value(self):
+        if self.raw_data:
+            return self.raw_data[0]
+        return self.data.strftime("%Y-%m-%d") if self.data else ""
+
+
+class LoginForm(FlaskForm):
+    email = EmailField("E-mail", **line(320, required="Enter your e-mail address."))
+    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+    remember_me = BooleanField("Keep me logged in")
+
+
+USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+USERNAME_RULE = "Use letters a to z, digits, dots, hyphens and underscores; begin with a letter or a digit."
+
+
+class SetupForm(FlaskForm):
+    """The first administrator."""
+
+    username = StringField(
+        "Username",
+        **line(
+            User.username.max_length,
+            Regexp(f"{USERNAME.pattern}$", message=USERNAME_RULE),
+            required="Choose a username.",
+        ),
+    )
+    email = EmailField("E-mail", **line(320, email_address, required="Enter your e-mail address."))
+    password = PasswordField(
+        "Password",
+        validators=[
+            InputRequired("Choose a password."),
+            Length(10, passwords.LONGEST, message="Use at least 10 characters."),
+        ],
+    )
+    password2 = PasswordField(
+        "Password again", validators=[EqualTo("password", "The two passwords are not the same.")]
+    )
+
+
+ProfileForm = model_form(
+    User,
+    base_class=FlaskForm,
+    only=("name", "location", "website", "bio"),
+    field_args={
+        "name": line(User.name.max_length, required="Tell people your name.", label="Name"),
+        "location": line(User.location.max_length, label="Place"),
+        "website": line(User.website.max_length, web_address, label="Website"),
+        "bio": line(10_000, label="About you"),
+    },
+)
+
+TalkColumns = model_form(
+    Talk,
+    base_class=FlaskForm,
+    only=("title", "description", "venue", "venue_url", "license", "time_zone"),
+    field_args={
+        "title": line(Talk.title.max_length, required="Give the talk a title.", label="Title"),
+        "description": line(DESCRIPTION, label="Description"),
+        "venue": line(Talk.venue.max_length, label="Place"),
+        "venue_url": line(Talk.venue_url.max_length, web_address, label="Web address of the place"),
+        "license": line(Talk.license.max_length, label="Licence"),
+        "time_zone": line(Talk.time_zone.max_length, known_zone, label="Time zone"),
+    },
+)
+
+
+class TalkForm(TalkColumns):
+    """A talk. `slides` and `video` take an address or an embed code, and become addresses.
+
+    `values()` is what `publishing.save` takes.
+    """
+
+    speakers = TextAreaField("Speakers", **line(10_000))
+    video = TextAreaField("Video", **line(EMBED_CODE))
+    slides = TextAreaField("Slides", **line(EMBED_CODE))
+    event = StringField("Event", **line(Event.title.max_length))
+    date = CivilDateField("Date", default=date.today, validators=[Optional()])
+    time = TimeField("Time", format=["%H:%M", "%H:%M:%S"], validators=[Optional()])
+    duration = StringField("Duration", **line(16))
+    tags = StringField("Tags", **line(4_000))
+    language = SelectField("Language", validators=[Optional()])
+    links = TextAreaField("Other links", **line(60_000))
+    status = SelectField("Status", choices=[("draft", "Draft"), ("published", "Published")])
+    version = HiddenField()  # of the talk when the form was opened, so that two people notice each other
+
+    def __init__(self, talk=None, **kwargs):
+        super().__init__(data=typed_values(talk) if talk else {"language": "en"}, **kwargs)
+        self.talk = talk
+        known = language_choices()
+        code = talk.language if talk else ""
+        if code and code not in dict(known):
+            known.append((code, language_name(code)))
+        self.language.choices = [("", "Not said"), *known]
+
+    def validate_video(self, field):
+        self._recognise(field, "video", self.talk.video_url if self.talk else "")
+
+    def validate_slides(self, field):
+        self._recognise(field, "slides", self.talk.slides_url if self.talk else "")
+
+    def _recognise(self, field, kind, stored):
+        if field.data == stored:  # an imported address that no player fits may stay
+            return
+        try:
+            found = embeds.recognise(field.data, kind, current_app.config["PEERTUBE_HOSTS"])
+        except embeds.Refused as refusal:
+            raise ValidationError(str(refusal)) from None
+        field.data, field.hint = found.address, found.hint
+
+    def validate_duration(self, field):
+        read_duration(field.data)
+
+    def validate_event(self, field):
+        if not slug(field.data):
+            raise ValidationError("An event's name needs a letter or a digit.")
+
+    def validate_speakers(self, field):
+        names = split_names(field.data)
+        if len(names) > MOST_SPEAKERS:
+            raise ValidationError(f"At most {MOST_SPEAKERS} speakers; these are {len(names)}.")
+        for name in names:
+            if not fold(name) or len(name) > User.name.max_length:
+                raise ValidationError(
+                    f"“{name[:40]}” is not a name of at most {User.name.max_length} letters."
+                )
+
+    def validate_tags(self, field):
+        names = split_tags(field.data)
+        if len(names) > MOST_TAGS:
+            raise ValidationError(f"At most {MOST_TAGS} tags; these are {len(names)}.")
+        for name in names:
+            if not fold_tag(name) or len(name) > 64:
+                raise ValidationError(f"“{name[:40]}” is not a tag of at most 64 letters.")
+
+    def validate_links(self, field):
+        lines = field.data.splitlines()
+        if len(lines) > MOST_LINKS:
+            raise ValidationError(f"At most {MOST_LINKS} links; these are {len(lines)}.")
+        for number, text in enumerate(lines, 1):
+            read_link(text, f"Line {number}: ")
+
+    def values(self):
+        """Columns of `Talk`, and `speakers`, `tags`, `links`, `event` as plain values."""
+        day = self.date.data
+        if day and self.time.data and not isinstance(day, datetime):
+            day = datetime.combine(day, self.time.data)
+        return {
+            "title": self.title.data,
+            "description": self.description.data or "",
+            "venue": self.venue.data or "",
+            "venue_url": self.venue_url.data or "",
+            "license": self.license.data or "",
+            "video_url": self.video.data or "",
+            "slides_url": self.slides.data or "",
+            "date": day,
+            "time_zone": (self.time_zone.data or "") if isinstance(day, datetime) else "",
+            "duration_s": read_duration(self.duration.data or ""),
+            "language": self.language.data or "",
+            "event": self.event.data or "",
+            "speakers": split_names(self.speakers.data or ""),
+            "tags": split_tags(self.tags.data or ""),
+            "links": [read_link(text) for text in (self.links.data or "").splitlines() if text.strip()],
+        }
+
+
+def typed_values(talk):
+    """What the form of an existing talk shows; `talk` has its speakers, tags and links."""
+    timed = isinstance(talk.date, datetime)
+    return {
+        "title": talk.title, "description": talk.description, "venue": talk.venue, "license": talk.license,
+        "venue_url": talk.venue_url, "time_zone": talk.time_zone, "language": talk.language,
+        "video": talk.video_url, "slides": talk.slides_url, "status": talk.status,
+        "event": talk.event.title if talk.event else "",
+        "date": talk.date.date() if timed else talk.date, "time": talk.date.time() if timed else None,
+        "duration": duration(talk.duration_s),
+        "speakers": "\n".join(speaker.name for speaker in talk.speakers),
+        "tags": ", ".join(tag.name for tag in talk.tags),
+        "links": "\n".join(f"{link.url} {link.label}".strip() for link in talk.links),
+        "version": talk.updated_at.isoformat(),
+    }  # fmt: skip
+
+
+def split_names(text):
+    return without_repeats((part.strip() for part in BETWEEN_NAMES.split(text)), fold)
+
+
+def split_tags(text):
+    return without_repeats((part.strip() for part in re.split(r"[,\n]", text)), fold_tag)
+
+
+def without_repeats(names, key):
+    """The names that are not empty, each once by its key, in order."""
+    first = {}
+    for name in names:
+        if name:
+            first.setdefault(key(name), name)
+    return list(first.values())
+
+
+def read_link(text, where=""):
+    """(address, label) of one line. Raises ValidationError."""
+    address, _, label = text.strip().partition(" ")
+    found = embeds.web_address(address)
+    if found is None:
+        raise ValidationError(f"{where}begin with a whole web address, then a space and what it is.")
+    if len(label.strip()) > Link.label.max_length:
+        raise ValidationError(f"{where}say what it is in at most {Link.label.max_length} characters.")
+    return found, label.strip()

@@ -1,0 +1,34 @@
+"""How gunicorn serves the site. Settings of ours come from the environment or `.env`, as everywhere."""
+
+import os
+import sys
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+ROOT = Path(__file__).resolve().parent
+load_dotenv(ROOT / ".env")
+os.environ.setdefault("TALKS_CONFIG", "production")
+sys.path.insert(0, str(ROOT))
+
+from app import app  # noqa: E402  a bad setting is said here, in one line
+
+chdir = str(ROOT)
+wsgi_app = "main:application"
+bind = f"127.0.0.1:{app.config['PORT']}"
+workers = app.config["WEB_CONCURRENCY"]
+# Threads only so that a slow reader does not hold a whole worker: with SQLite, more workers serve more.
+worker_class = "gthread"
+threads = 4
+# Settings are read, pages drawn and the secret made once, before the fork.
+preload_app = True
+# Two sites on one machine would share its path.
+control_socket_disable = True
+# Its access log costs a third of the throughput; a proxy in front writes a better one.
+accesslog = None
+loglevel = "warning"
+
+
+def when_ready(server):
+    """Before the first worker is forked: tables, a greeting, and no connection left to inherit."""
+    server.app.wsgi().prepare()

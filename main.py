@@ -1,0 +1,283 @@
+"""Collects: extensions, blueprints, database hooks, error pages, commands, and the WSGI stack.
+
+`app` is the bare Flask application, `application` what a server serves: Flask inside the raw layers.
+"""
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+import peewee
+from flask import jsonify, make_response, redirect, render_template, request, url_for
+from flask.sessions import SecureCookieSessionInterface
+from flask_login import current_user
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.http import HTTP_STATUS_CODES
+from werkzeug.routing import IntegerConverter
+
+from app import app
+from models import TABLES, Talk, User, database
+from talks import (
+    accounts,
+    commands,
+    errors,
+    layers,
+    pages,
+    publishing,
+    speakers,
+    thumbnails,
+    timeline,
+    ui,
+    wording,
+)
+from talks.databases import open_database
+from talks.layers.assets import Assets
+from talks.layers.refusals import REQUEST_ID, wants_json
+
+INSTANCE = Path(app.instance_path)
+ERRORS = {
+    400: "That request makes no sense here. Go back, reload the page, and try again.",
+    403: "You may not do that.",
+    404: "There is nothing at this address. It may have moved, or the address may be mistyped.",
+    405: "This address does not take that kind of request.",
+    413: f"That is too large. This site takes at most {app.config['MAX_UPLOAD_MB']} MB at once.",
+    422: "Something in that form needs another look.",
+    429: "Too many requests. Wait a little, then try again.",
+    500: "Something broke on our side. Nothing you sent was half-saved. Try again in a minute.",
+    503: "The site cannot reach its database at the moment. Try again in a minute.",
+}
+RETRY_SECONDS = "10"
+
+
+class IdConverter(IntegerConverter):
+    """An id as a database has it: one spelling for each, and none that overflows."""
+
+    regex = r"(?:0|[1-9]\d*)"
+
+    def __init__(self, url_map):
+        super().__init__(url_map, max=2**63 - 1)
+
+
+class SessionCookie(SecureCookieSessionInterface):
+    """Flask's, marked `Secure` whenever the request came over TLS."""
+
+    def get_cookie_secure(self, app):
+        return request.is_secure
+
+
+class Navigation:
+    """What the bar shows. Counts are asked of the database when they are printed, once."""
+
+    links = (
+        ("timeline.index", "Timeline"),
+        ("timeline.events", "Events"),
+        ("speakers.index", "Speakers"),
+        ("timeline.tags", "Tags"),
+    )
+
+    @cached_property
+    def draft_count(self):
+        return Talk.written_by(current_user, "draft").count() if current_user.is_authenticated else 0
+
+
+class Talks:
+    """The site as one WSGI application: Flask contained in the raw layers of `talks.layers`."""
+
+    def __init__(self, app, settings):
+        self.app = app
+        self.stack = layers.stack(app, settings)
+
+    def prepare(self):
+        """Once, before the first request and before a fork: make the tables, say where the site is."""
+        prepare_database()
+        print("\n".join(greeting()), flush=True)
+
+    def __call__(self, environ, start_response):
+        return self.stack(environ, start_response)
+
+
+app.url_map.converters.update(id=IdConverter, page=pages.PageConverter)
+app.session_interface = SessionCookie()
+app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+app.jinja_env.filters.update({function.__name__: function for function in wording.FILTERS})
+for feature in (timeline, speakers, accounts, publishing, pages, thumbnails, ui):
+    app.register_blueprint(feature.bp)
+for command in commands.COMMANDS:
+    app.cli.add_command(command)
+accounts.login_manager.init_app(app)
+csrf = CSRFProtect(app)
+database.initialize(open_database(app.config["DATABASE_URL"]))
+assets = Assets(Path(app.root_path) / "static", INSTANCE / "static")
+app.static_folder = assets.target
+app.jinja_env.globals["asset"] = assets.url
+errors.configure(app.logger, app.config, INSTANCE)
+
+
+def prepare_database():
+    """Make the tables that are not there. Call it before the first request, and before a fork."""
+    try:
+        with database.connection_context():
+            database.create_tables(TABLES)
+    except peewee.OperationalError as error:
+        sys.exit(f"DATABASE_URL: the database cannot be opened ({error})")
+
+
+@app.before_request
+def open_connection():
+    database.connect(reuse_if_open=True)
+
+
+@app.teardown_request
+def close_connection(error):
+    if not database.is_closed():
+        database.close()
+
+
+@app.context_processor
+def for_every_page():
+    return {
+        "site_name": app.config["SITE_NAME"],
+        "site_language": "en",
+        "nav": Navigation(),
+        "page_path": request.path,
+    }
+
+
+def error_page(status, message, request_id):
+    """The site's own page about an error. Only the 404 asks the database, for the newest talks."""
+    newest = []
+    if status == 404:
+        newest = Talk.attach_speakers(list(timeline.NEWEST_FIRST.sorted(Talk.published()).limit(5)))
+    title = HTTP_STATUS_CODES[status].capitalize()
+    return render_template(
+        "errors/error.html", status=status, title=title, message=message, request_id=request_id, newest=newest
+    )
+
+
+def error_answer(status, message, headers=()):
+    """An error as the site's page, or as JSON for who asks for that and for the API."""
+    if request.path.startswith("/api/") or wants_json(request.environ):
+        name = HTTP_STATUS_CODES[status].lower()
+        response = jsonify(status=name, error=name, message=message)
+    else:
+        request_id = request.environ.get("talks.request_id", "")
+        response = make_response(error_page(status, message, request_id))
+    response.status_code = status
+    response.headers.extend(headers)
+    response.headers["Cache-Control"] = "no-store"
+    response.vary.add("Accept")
+    return response
+
+
+@app.errorhandler(HTTPException)
+def refused(error):
+    """Any refusal, with its own sentence where the code gave one."""
+    if error.code is None or error.code < 400:
+        return error
+    standard = type(error).description == error.description
+    message = ERRORS.get(error.code, error.description) if standard else error.description
+    headers = [pair for pair in error.get_headers() if pair[0] not in ("Content-Type", "Content-Length")]
+    return error_answer(error.code, message, headers)
+
+
+@app.errorhandler(NotFound)
+def not_found(error):
+    """Each page has one address: with or without the last slash leads there. Otherwise: not here."""
+    path = request.path
+    other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+    if request.url_rule is None and app.create_url_adapter(request).test(other, request.method):
+        query = f"?{request.query_string.decode('latin-1')}" if request.query_string else ""
+        return redirect(quote(other, safe="/:@!$&'()*+,;=~-._") + query, 308)
+    return refused(error)
+
+
+@app.errorhandler(CSRFError)
+def forged(error):
+    """A form that was open in another sign-in, or that another site sent."""
+    return error_answer(
+        400,
+        "That form belongs to another sign-in, or was sent by another site. "
+        "Go back, reload the page, and send it again.",
+    )
+
+
+@app.errorhandler(peewee.OperationalError)
+@app.errorhandler(peewee.InterfaceError)
+def unavailable(error):
+    """The database is away or busy."""
+    log_failure(sys.exc_info())
+    return error_answer(503, ERRORS[503], [("Retry-After", RETRY_SECONDS)])
+
+
+@app.errorhandler(500)
+def broken(error):
+    """Something of ours failed; Flask has logged it."""
+    return error_answer(500, ERRORS[500])
+
+
+def log_failure(exc_info):
+    """Write an exception to the log: the route and the request's id, never the filled path or the query."""
+    facts = {
+        "request_id": request.environ.get("talks.request_id", "-"),
+        "method": request.method,
+        "route": str(request.url_rule or "-"),
+    }
+    app.logger.error(
+        "%(method)s %(route)s failed, request %(request_id)s", facts, exc_info=exc_info, extra=facts
+    )
+
+
+app.log_exception = log_failure  # Flask's writes the path
+
+
+def pages_for_layers():
+    """The pages of errors that a raw layer answers, drawn before the first request."""
+    with app.test_request_context("/"):
+        return {
+            status: error_page(status, ERRORS[status], REQUEST_ID).encode()
+            for status in (400, 405, 413, 500, 503)
+        }
+
+
+def database_answers():
+    """Raises while the database does not answer."""
+    with database.connection_context():
+        database.execute_sql("SELECT 1")
+
+
+def greeting():
+    """What the server says at its start: where it is, and how to become its first administrator."""
+    address = app.config["SITE_URL"] or f"http://127.0.0.1:{app.config['PORT']}"
+    lines = [f"Talks is at {address}"]
+    with database.connection_context(), app.test_request_context():
+        if not User.there_is_an_administrator():
+            token = accounts.setup_token(app.secret_key)
+            path = url_for("accounts.setup", token=token)
+            lines.append(f"There is no administrator yet. Within an hour, open {address}{path}")
+    return lines
+
+
+if app.config["TALKS_CONFIG"] == "development":
+
+    @app.get("/-/crash")
+    def crash():
+        """Prove the error page, the log and the mail."""
+        raise RuntimeError("This error was asked for at /-/crash.")
+
+
+application = Talks(
+    app,
+    layers.Settings(
+        pages=pages_for_layers(),
+        ready=database_answers,
+        trusted_proxies=app.config["TRUSTED_PROXIES"],
+        site_url=app.config["SITE_URL"],
+        max_body_bytes=app.config["MAX_UPLOAD_MB"] * 2**20,
+        static_root=assets.target,
+        root_files=assets.root_files(),
+        development=app.config["TALKS_CONFIG"] == "development",
+    ),
+)

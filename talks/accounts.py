@@ -1,0 +1,203 @@
+"""Signing in and out, and the first administrator."""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
+from flask_login import LoginManager, current_user, login_required, login_user, logout_user
+
+from forms import USERNAME, LoginForm, SetupForm
+from models import LoginAttempt, Session, User, database, utcnow
+from talks import passwords, tokens
+
+SETUP_SECONDS = 3600
+
+bp = Blueprint("accounts", __name__, url_prefix="/auth")
+login_manager = LoginManager()
+login_manager.login_view = "accounts.login"
+login_manager.login_message = "Sign in to go on."
+login_manager.login_message_category = "info"
+login_manager.session_protection = None  # the session is a row of ours, not a guess from the browser's name
+
+
+class Refused(ValueError):
+    """Why an account was not made; the message is fit to be shown. `field` is where it belongs."""
+
+    def __init__(self, message, field):
+        super().__init__(message)
+        self.field = field
+
+
+class TooManyAttempts(Exception):
+    """Wait: `seconds` until the next try."""
+
+    seconds = int(LoginAttempt.WINDOW.total_seconds())
+
+
+def sign_in(email, password, address, secret, remembered):
+    """The user, with a session begun; None when address and password do not belong together.
+
+    Raises TooManyAttempts before any hashing.
+    """
+    attempt = LoginAttempt.reserve(keyed(secret, email.lower()), keyed(secret, network(address)))
+    if attempt is None:
+        raise TooManyAttempts
+    user = User.by_email(email)
+    if not passwords.verify(user and user.password_hash, password) or not user.is_active:
+        return None
+    with database.atomic():
+        attempt.forgive()
+        if passwords.is_outdated(user.password_hash):
+            user.set_password(password)
+            user.save()
+        user.session_token = Session.begin(user, remembered)
+    return user
+
+
+def create_account(
+    username, email, *, password="", password_hash="", name="", is_admin=False, is_speaker=False
+):
+    """A confirmed account. Raises Refused."""
+    if not USERNAME.fullmatch(username):
+        raise Refused(
+            f"{username!r} cannot be a username: letters, digits, dots and hyphens only.", "username"
+        )
+    with database.atomic():
+        if User.select().where(User.username == username).exists():
+            raise Refused(f"The username {username} is taken.", "username")
+        if User.by_email(email):
+            raise Refused(f"{email} has an account already.", "email")
+        user = User(
+            username=username, email=email, name=name or username, confirmed_at=utcnow(), is_admin=is_admin,
+            is_speaker=is_speaker, password_hash=password_hash or passwords.hash_password(password),
+        )  # fmt: skip
+        user.save(force_insert=True)
+    return user
+
+
+def create_first_administrator(values):
+    """An administrator, while there is none; None when somebody was faster. Raises Refused."""
+    with database.atomic():
+        if User.there_is_an_administrator():
+            return None
+        return create_account(**values, is_admin=True, is_speaker=True)
+
+
+def setup_token(secret):
+    """For the address that makes the first administrator."""
+    return tokens.sign(secret, "setup", "administrator")
+
+
+def keyed(secret, text):
+    """A digest that cannot be looked up without the site's secret."""
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def network(address):
+    """Where a request comes from: the address, or the /64 of an IPv6 one, which one household shares."""
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    return str(ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False))
+
+
+def safe_next(target):
+    """`target` when it is a path of this site, else the front page.
+
+    Browsers drop tabs and newlines and read a backslash as a slash, so none of these may be in it.
+    """
+    if re.match(r"/(?!/)", target) and not re.search(r"[\x00-\x20\x7f\\]", target):
+        return target
+    return url_for("timeline.index")
+
+
+@login_manager.user_loader
+def load_user(token):
+    return Session.user_of(token)
+
+
+@bp.route("/login", methods=["GET", "POST"])
+def login():
+    """Sign in."""
+    target = safe_next(request.args.get("next", ""))
+    if current_user.is_authenticated:
+        return redirect(target, 303)
+    form = LoginForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/login.html", form=form, next=target), 422 if form.errors else 200
+    try:
+        user = sign_in(
+            form.email.data, form.password.data, request.remote_addr, current_app.secret_key,
+            form.remember_me.data,
+        )  # fmt: skip
+    except TooManyAttempts as refusal:
+        form.form_errors.append("Too many attempts. Wait a quarter of an hour, then try again.")
+        page = render_template("accounts/login.html", form=form, next=target)
+        return page, 429, {"Retry-After": str(refusal.seconds)}
+    if user is None:
+        form.form_errors.append("E-mail and password do not belong together.")
+        return render_template("accounts/login.html", form=form, next=target), 422
+    begin(user, form.remember_me.data)
+    flash(f"Signed in as {user.name}.", "success")
+    return redirect(target, 303)
+
+
+def begin(user, remembered):
+    """Give this browser the session of `user`."""
+    session.clear()
+    session.permanent = remembered
+    login_user(user)
+
+
+@bp.get("/logout")
+@login_required
+def ask_logout():
+    """A page with the button: a link alone ends nothing."""
+    return render_template("accounts/logout.html")
+
+
+@bp.post("/logout")
+def logout():
+    """Sign out."""
+    if current_user.is_authenticated:
+        Session.end(current_user.session_token)
+        logout_user()
+        session.clear()
+        flash("Signed out.", "success")
+    return redirect(url_for("timeline.index"), 303)
+
+
+@bp.route("/setup/<token>", methods=["GET", "POST"])
+def setup(token):
+    """Make the first administrator; the address stops working once there is one."""
+    try:
+        tokens.read(current_app.secret_key, "setup", token, SETUP_SECONDS)
+    except tokens.TokenError as error:
+        flash(f"{error} Start the site again to get a new one.", "error")
+        return redirect(url_for("timeline.index"), 303)
+    form = SetupForm()
+    user = None
+    if form.validate_on_submit():
+        try:
+            user = create_first_administrator(
+                {"username": form.username.data, "email": form.email.data, "password": form.password.data}
+            )
+        except Refused as refusal:
+            form[refusal.field].errors = [str(refusal)]
+    if user or User.there_is_an_administrator():
+        if user:
+            user.session_token = Session.begin(user, remembered=False)
+            begin(user, remembered=False)
+            flash("Welcome. You are the administrator of this site.", "success")
+        else:
+            flash("This site has its administrator. Sign in.", "info")
+        return redirect(url_for("timeline.index" if user else "accounts.login"), 303)
+    return private(render_template("accounts/setup.html", form=form), 422 if form.errors else 200)
+
+
+def private(page, status):
+    """A page whose address holds a token: kept by no cache, told to nobody."""
+    return page, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}

@@ -1,0 +1,109 @@
+"""What `flask` can do here: accounts, imports, periodic jobs, the demo."""
+
+import os
+from functools import wraps
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from wtforms.validators import ValidationError
+
+from forms import read_email
+from models import TABLES, database
+from talks import accounts, demo, passwords
+from talks.exchange import pyvideo
+from talks.thumbnails import fetch_thumbnails
+
+
+def with_database(function):
+    """Run a command with the tables made and a connection open."""
+
+    @with_appcontext
+    @wraps(function)
+    def connected(*args, **kwargs):
+        with database.connection_context():
+            database.create_tables(TABLES)
+            return function(*args, **kwargs)
+
+    return connected
+
+
+@click.command()
+@click.argument("email")
+@click.argument("username")
+@click.option("--admin", is_flag=True, help="May do everything.")
+@click.option("--speaker", is_flag=True, help="May publish talks.")
+@with_database
+def adduser(email, username, admin, speaker):
+    """Add a confirmed account; asks for its password twice.
+
+    For scripts: TALKS_PASSWORD, or a werkzeug hash in TALKS_PASSWORD_HASH.
+    """
+    try:
+        user = accounts.create_account(
+            username, read_email(email), is_admin=admin, is_speaker=speaker, **asked_password()
+        )
+    except (accounts.Refused, ValidationError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Added {user.username} <{user.email}>.")
+
+
+def asked_password():
+    """The password or its hash, from the environment or from the terminal."""
+    if stored := os.environ.get("TALKS_PASSWORD_HASH"):
+        if not passwords.is_hash(stored):
+            raise click.ClickException("TALKS_PASSWORD_HASH is not a hash made by werkzeug or argon2.")
+        return {"password_hash": stored}
+    password = os.environ.get("TALKS_PASSWORD")
+    if password is None:
+        password = click.prompt("Password", hide_input=True)
+        if click.prompt("Password again", hide_input=True) != password:
+            raise click.ClickException("The two passwords are not the same. Nothing was added.")
+    if not password or len(password) > passwords.LONGEST:
+        raise click.ClickException(f"A password has 1 to {passwords.LONGEST} characters.")
+    return {"password": password}
+
+
+@click.command("import-pyvideo")
+@click.argument("path", type=click.Path())
+@click.option("--event", "events", multiple=True, metavar="SLUG", help="Only this event; can be repeated.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, write nothing.")
+@with_database
+def import_pyvideo(path, events, dry_run):
+    """Import a folder or archive in the layout of the PyVideo archive. It can be run again."""
+    try:
+        report = pyvideo.run(path, events=events, dry_run=dry_run)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    for line in report.lines():
+        click.echo(line)
+    if report.skipped:
+        raise SystemExit(1)
+
+
+JOBS = {"fetch-thumbnails": ("daily, with FETCH_THUMBNAILS=1", fetch_thumbnails)}
+
+
+@click.command()
+@click.argument("name", required=False)
+@with_database
+def cron(name):
+    """List the periodic jobs with their rhythm, or run the one that is named."""
+    if name is None:
+        for job, (rhythm, _) in JOBS.items():
+            click.echo(f"{job:20} {rhythm}")
+        return
+    if name not in JOBS:
+        raise click.ClickException(f"There is no job {name!r}. There are: {', '.join(JOBS)}.")
+    click.echo(JOBS[name][1](current_app.config, current_app.instance_path))
+
+
+@click.command("load-demo")
+@with_database
+def load_demo():
+    """Load the sample into an empty database and print three sign-ins."""
+    for line in demo.load(current_app.instance_path):
+        click.echo(line)
+
+
+COMMANDS = (adduser, import_pyvideo, cron, load_demo)

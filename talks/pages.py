@@ -1,0 +1,55 @@
+"""Flat pages: Markdown files with front matter in `talks/content/`. Only names that exist are served."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from flask import Blueprint, render_template
+from markupsafe import Markup
+from werkzeug.routing import BaseConverter, ValidationError
+
+from talks import markup
+
+CONTENT = Path(__file__).parent / "content"
+
+bp = Blueprint("pages", __name__)
+
+
+class FlatPage(NamedTuple):
+    title: str
+    body: Markup
+
+
+def read_page(path):
+    """The page in a file that begins with lines of ``key: value`` between two lines of ``---``."""
+    text = path.read_text(encoding="utf-8")
+    start, front, body = text.split("---\n", 2)
+    fields = dict(line.split(": ", 1) for line in front.splitlines())
+    if start or "title" not in fields:
+        raise ValueError(f"{path.name} does not begin with a title in front matter")
+    return FlatPage(fields["title"], Markup(markup.render_page(body)))
+
+
+# Read at the start: a page costs a look into this dictionary.
+PAGES = {
+    path.relative_to(CONTENT).with_suffix("").as_posix(): read_page(path)
+    for path in sorted(CONTENT.rglob("*.md"))
+}
+
+
+class PageConverter(BaseConverter):
+    """Matches the name of a page that exists, so that any other address is unknown for every method."""
+
+    part_isolating = False
+    regex = r"[a-z0-9][a-z0-9/-]*"
+
+    def to_python(self, value):
+        if value not in PAGES:
+            raise ValidationError
+        return value
+
+
+@bp.get("/<page:name>")
+def page(name):
+    """One flat page."""
+    found = PAGES[name]
+    return render_template("pages/page.html", page_title=found.title, body_html=found.body)

@@ -1,0 +1,272 @@
+"""Writing talks: drafts, publication, changes, deletion and bringing back."""
+
+from functools import wraps
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+
+from forms import TalkForm
+from models import Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User, database, free_slug, utcnow
+from talks import embeds, markup
+from talks.links import kind_of
+from talks.names import fold, slug
+from talks.paging import Order, paginate
+from talks.profiles import profile_named
+from talks.signals import talk_published
+from talks.timeline import visible_talk, with_details
+
+bp = Blueprint("publishing", __name__)
+
+LAST_CHANGED = Order(Talk.updated_at, Talk.id, descending=True)
+COLUMNS = (
+    "title", "description", "venue", "venue_url", "license", "video_url", "slides_url", "date", "time_zone",
+    "duration_s", "language",
+)  # fmt: skip
+
+
+class Conflict(Exception):
+    """Somebody saved the talk since the one who saves now opened it."""
+
+
+def save(talk, values, by, publish=False, version=None):
+    """Write `values` (`TalkForm.values()`, or a part of them) to `talk`; None makes a new draft.
+
+    With `version` (`Talk.updated_at` as read) a talk that somebody changed since raises Conflict and nothing
+    is written. Only its owner and administrators change who speaks.
+    """
+    with database.atomic():
+        if talk is None:
+            talk = Talk.create(title=values["title"], owner=by)
+            talk.speakers = []
+        elif version and Talk.get_by_id(talk.id).updated_at != version:
+            raise Conflict
+        shown_at = shown_in(talk)
+        for name in COLUMNS:
+            if name in values:
+                setattr(talk, name, values[name])
+        if "event" in values:
+            talk.event = event_named(values["event"], talk)
+        talk.slug = slug(talk.title)
+        talk.description_html = markup.render(talk.description)
+        talk.updated_at = utcnow()
+        talk.save()
+        if "speakers" in values and talk.owned_by(by):
+            set_speakers(talk, values["speakers"], by)
+        if "tags" in values:
+            set_tags(talk, values["tags"])
+        if "links" in values:
+            set_links(talk, values["links"])
+        newly_published = publish and talk.publish()
+        recount(shown_at, shown_in(talk))
+    if newly_published:
+        talk_published.send(talk)
+    return talk
+
+
+def change_status(talk, act):
+    """Do `Talk.publish`, `unpublish`, `delete_softly` or `restore`, and keep the counts. False: too late."""
+    with database.atomic():
+        done = act(talk)
+        if done:
+            recount(shown_in(talk))
+    if done and act is Talk.publish:
+        talk_published.send(talk)
+    return done
+
+
+def shown_in(talk):
+    """Ids of the speakers, events and tags whose counts `talk` is part of."""
+    return (
+        {row.user_id for row in TalkSpeaker.select(TalkSpeaker.user).where(TalkSpeaker.talk == talk)},
+        {talk.event_id} - {None},
+        {row.tag_id for row in TalkTag.select(TalkTag.tag).where(TalkTag.talk == talk)},
+    )
+
+
+def recount(*places):
+    """Set the counts of what `shown_in` named, before and after a change."""
+    users, events, tags = (set().union(*ids) for ids in zip(*places, strict=True))
+    User.recount(users)
+    Event.recount(events)
+    Tag.recount(tags)
+
+
+def set_speakers(talk, names, owner):
+    """Name who speaks. A typed name is a speaker of the talk already, its owner, or an unclaimed profile:
+    nobody else's account is drawn in by writing its name.
+    """
+    known = {fold(user.name): user for user in [owner, *talk.speakers] if user}
+    people = {}
+    for name in names or [owner.name]:
+        user = known.get(fold(name)) or profile_named(name)
+        people[user.id] = user
+    TalkSpeaker.delete().where(TalkSpeaker.talk == talk).execute()
+    rows = [{"talk": talk, "user": id_, "position": place} for place, id_ in enumerate(people)]
+    TalkSpeaker.insert_many(rows).execute()
+    talk.speakers = list(people.values())
+
+
+def set_tags(talk, names):
+    tags = {tag.id: tag for tag in map(Tag.named, names)}
+    TalkTag.delete().where(TalkTag.talk == talk).execute()
+    if tags:
+        TalkTag.insert_many([{"talk": talk, "tag": id_, "date": talk.date} for id_ in tags]).execute()
+
+
+def set_links(talk, links):
+    """Replace the links by [(address, label)]; one that stays keeps the kind it had."""
+    kinds = {link.url: link.kind for link in Link.select().where(Link.talk == talk)}
+    Link.delete().where(Link.talk == talk).execute()
+    for url, label in links:
+        Link.create(talk=talk, url=url, label=label, kind=kinds.get(url) or kind_of(url))
+
+
+def event_named(title, talk):
+    """The event of that title, made when there is none; its days are widened to hold the talk's."""
+    if not title:
+        return None
+    event = Event.get_or_none(Event.title == title) or Event.get_or_none(Event.slug == slug(title))
+    if event is None:
+        event = Event.create(title=title, slug=free_slug(Event, slug(title), title))
+    day = talk.date.isoformat()[:10] if talk.date else ""
+    if day and not (event.starts_on and Event.starts_on.db_value(event.starts_on) <= day):
+        event.starts_on = day
+    if day and not (event.ends_on and Event.ends_on.db_value(event.ends_on) >= day):
+        event.ends_on = day
+    event.save()
+    return event
+
+
+def publishers_only(view):
+    @wraps(view)
+    @login_required
+    def guarded(**kwargs):
+        if not current_user.may_publish:
+            abort(403, "Only speakers publish talks here. Ask an administrator to make you a speaker.")
+        return view(**kwargs)
+
+    return guarded
+
+
+def editable_talk(talk_id):
+    """The talk that the one who asks may change: 404 when it cannot be seen, 403 when it is another's."""
+    talk = visible_talk(talk_id)
+    if not talk.editable_by(current_user):
+        abort(403, "This talk belongs to somebody else. Its owner and administrators can change it.")
+    return talk
+
+
+def owned_talk(talk_id):
+    talk = visible_talk(talk_id)
+    if not talk.owned_by(current_user):
+        abort(403, "Only the talk's owner and administrators can do that.")
+    return talk
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@publishers_only
+def new():
+    """Write a talk."""
+    form = TalkForm()
+    if not form.validate_on_submit():
+        form.speakers.data = form.speakers.data or current_user.name
+        return talk_form(form, None)
+    publish = form.status.data == "published"
+    talk = save(None, form.values(), current_user._get_current_object(), publish)
+    return saved(form, talk, "Published." if publish else "Saved as a draft. Only you see it.")
+
+
+@bp.route("/edit/<id:talk_id>", methods=["GET", "POST"])
+@publishers_only
+def edit(talk_id):
+    """Change a talk."""
+    talk = with_details(editable_talk(talk_id))
+    if talk.is_deleted:
+        flash("This talk is deleted. Bring it back to change it.", "info")
+        return redirect(url_for(".mine"), 303)
+    form = TalkForm(talk)
+    if not form.validate_on_submit():
+        return talk_form(form, talk)
+    publish = form.status.data == "published" and talk.is_draft
+    opened = talk.updated_at if form.version.data == talk.updated_at.isoformat() else None
+    try:
+        if form.version.data and opened is None:
+            raise Conflict
+        save(talk, form.values(), current_user._get_current_object(), publish, opened)
+        if form.status.data == "draft" and talk.is_published:
+            change_status(talk, Talk.unpublish)
+    except Conflict:
+        form.version.raw_data = [Talk.get_by_id(talk_id).updated_at.isoformat()]
+        form.form_errors.append(
+            "Somebody changed this talk since you opened it. What you typed is below and not saved. "
+            "Look at the talk in another tab, then save again to replace it."
+        )
+        return talk_form(form, talk)
+    return saved(form, talk, "Published." if publish else "Saved.")
+
+
+def talk_form(form, talk):
+    hints = {
+        kind: embeds.providers(kind, current_app.config["PEERTUBE_HOSTS"]) for kind in ("video", "slides")
+    }
+    events = [row.title for row in Event.select(Event.title).order_by(Event.starts_on.desc()).limit(100)]
+    page = render_template(
+        "publishing/talk_form.html", form=form, talk=talk, players_hint=hints, event_titles=events
+    )
+    return page, 422 if form.errors else 200
+
+
+def saved(form, talk, message):
+    flash(message, "success")
+    for field in (form.video, form.slides):
+        if getattr(field, "hint", ""):
+            flash(field.hint, "info")
+    return redirect(url_for("timeline.talk", talk_id=talk.id), 303)
+
+
+@bp.get("/mine")
+@publishers_only
+def mine():
+    """One's own talks: drafts, published, deleted."""
+    me = current_user._get_current_object()
+    published = paginate(
+        Talk.written_by(me, "published"), LAST_CHANGED, request.args, current_app.config["TALKS_PER_PAGE"]
+    )
+    drafts, deleted = list(Talk.written_by(me, "draft")), list(Talk.deleted_by(me))
+    Talk.attach_speakers([*published.items, *drafts, *deleted])
+    return render_template("publishing/mine.html", published=published, drafts=drafts, deleted=deleted)
+
+
+@bp.post("/edit/<id:talk_id>/publish")
+@publishers_only
+def publish(talk_id):
+    return move(editable_talk(talk_id), Talk.publish, "Published.", "It is published already.")
+
+
+@bp.post("/edit/<id:talk_id>/unpublish")
+@publishers_only
+def unpublish(talk_id):
+    said = "Unpublished. It is a draft again, and only you see it."
+    return move(editable_talk(talk_id), Talk.unpublish, said, "It was not published.")
+
+
+@bp.post("/edit/<id:talk_id>/delete")
+@publishers_only
+def delete(talk_id):
+    said = "Deleted. You can bring it back below."
+    return move(owned_talk(talk_id), Talk.delete_softly, said, "It is deleted already.", to=".mine")
+
+
+@bp.post("/edit/<id:talk_id>/restore")
+@publishers_only
+def restore(talk_id):
+    return move(owned_talk(talk_id), Talk.restore, "The talk is back.", "It was not deleted.")
+
+
+def move(talk, act, done, too_late, to=None):
+    """Do `act` and say what happened."""
+    if change_status(talk, act):
+        flash(done, "success")
+    else:
+        flash(too_late, "info")
+    return redirect(url_for(to) if to else url_for("timeline.talk", talk_id=talk.id), 303)

@@ -1,0 +1,100 @@
+"""Speakers: their pages, their index, and one's own profile."""
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+from peewee import fn
+
+from forms import ProfileForm
+from models import Alias, Event, Talk, User
+from talks import markup
+from talks.paging import Order, paginate
+
+bp = Blueprint("speakers", __name__)
+
+BY_DATE = Order(Talk.date, Talk.id, descending=True)
+BY_NAME = Order(User.name_key, User.id)
+SPEAKERS_PER_PAGE = 100
+
+
+def save_profile(user, values):
+    """Set name, location, website and bio of a profile."""
+    for name, value in values.items():
+        setattr(user, name, value or "")
+    user.bio_html = markup.render(user.bio)
+    user.save()
+
+
+def talks_by_year(speaker):
+    """[(year, number of published talks)], newest first; undated talks are not counted."""
+    year = fn.SUBSTR(Talk.date, 1, 4)
+    rows = Talk.select(year, fn.COUNT(Talk.id)).where(
+        Talk.status == "published", Talk.date > "", Talk.id.in_(Talk.ids_spoken_by(speaker))
+    )
+    return [(int(year), count) for year, count in rows.group_by(year).order_by(year.desc()).tuples()]
+
+
+def events_of(speaker):
+    """[(event, number of talks there)], newest first."""
+    talks = Talk.select(Talk.event).where(
+        Talk.status == "published", Talk.id.in_(Talk.ids_spoken_by(speaker))
+    )
+    rows = Event.select(Event.id, Event.slug, Event.title, Event.starts_on, fn.COUNT(Event.id).alias("here"))
+    rows = rows.join(talks.alias("talks"), on=(talks.c.event_id == Event.id))
+    return [(event, event.here) for event in rows.group_by(Event.id).order_by(Event.starts_on.desc())]
+
+
+@bp.get("/speakers")
+def index():
+    """Everybody with a published talk, by name."""
+    page = paginate(User.speakers(), BY_NAME, request.args, SPEAKERS_PER_PAGE)
+    return render_template("speakers/speakers.html", page=page, letters=LETTERS)
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@bp.get("/user/<username>")
+def speaker(username):
+    """One speaker and the talks, of one year when `?year=` says so."""
+    found = User.get_or_none(User.username == username) or former(username)
+    if found is None or not found.is_active:
+        abort(404)
+    if found.username != username:
+        return redirect(url_for(".speaker", username=found.username), 308)
+    talks, year = Talk.spoken_by(found), read_year(request.args.get("year"))
+    if year:
+        talks = talks.where(Talk.date >= str(year), Talk.date < str(year + 1))
+    page = paginate(talks, BY_DATE, request.args, current_app.config["TALKS_PER_PAGE"], keep=("year",))
+    Talk.attach_speakers(page.items)
+    own = current_user.is_authenticated and current_user == found
+    return render_template(
+        "speakers/speaker.html", speaker=found, page=page, year=year, years=talks_by_year(found),
+        events=events_of(found), drafts=list(Talk.written_by(found, "draft")) if own else [],
+    )  # fmt: skip
+
+
+def former(username):
+    """Who had that username once, or is spelled so."""
+    alias = Alias.select(Alias, User).join(User).where(Alias.name == username).first()
+    return alias and alias.user
+
+
+def read_year(text):
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) == 4):
+        abort(404)
+    return int(text)
+
+
+@bp.route("/profile", methods=["GET", "POST"])
+@login_required
+def profile():
+    """One's own profile."""
+    form = ProfileForm(obj=current_user)
+    if form.validate_on_submit():
+        values = {name: form[name].data for name in ("name", "location", "website", "bio")}
+        save_profile(current_user._get_current_object(), values)
+        flash("Your profile is saved.", "success")
+        return redirect(url_for(".speaker", username=current_user.username), 303)
+    return render_template("speakers/profile.html", form=form), 422 if form.errors else 200

@@ -1,0 +1,117 @@
+"""Reading: the timeline, a talk, events and tags."""
+
+from flask import Blueprint, abort, current_app, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
+from peewee import JOIN
+
+from models import Event, Tag, Talk, TalkTag, User
+from talks import embeds
+from talks.layers import security
+from talks.paging import Order, paginate
+
+bp = Blueprint("timeline", __name__)
+
+NEWEST_FIRST = Order(Talk.date, Talk.id, descending=True)
+AS_GIVEN = Order(Talk.date, Talk.id)
+EVENTS = Order(Event.starts_on, Event.id, descending=True)
+TAGS = Order(Tag.key, Tag.id)
+NEWEST_OF_TAG = Order(TalkTag.date, TalkTag.talk, descending=True)
+EVENTS_PER_PAGE, TAGS_PER_PAGE = 100, 200
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def visible_talk(talk_id):
+    """The talk that the one who asks may read, whole, with its speakers; 404 for any other."""
+    asking = current_user if current_user.is_authenticated else None
+    owner = User.alias()
+    talks = Talk.visible_to(asking).select_extend(owner.id, owner.username, owner.name)
+    talk = talks.join_from(Talk, owner, JOIN.LEFT_OUTER, on=Talk.owner).where(Talk.id == talk_id).first()
+    if talk is None:
+        abort(404)
+    Talk.attach_speakers([talk])
+    return talk
+
+
+def with_details(talk):
+    """Give `talk` its `tags` and `links` as lists."""
+    talk.tags, talk.links = list(Tag.of(talk)), list(talk.links.order_by("id"))
+    return talk
+
+
+def talks_page(talks, order):
+    page = paginate(talks, order, request.args, current_app.config["TALKS_PER_PAGE"])
+    Talk.attach_speakers(page.items)
+    return page
+
+
+@bp.get("/")
+def index():
+    """Every published talk, newest first, undated last."""
+    page = talks_page(Talk.published(), NEWEST_FIRST)
+    return render_template("timeline/timeline.html", page=page, years=Talk.years())
+
+
+@bp.get("/talk/<id:talk_id>")
+def talk(talk_id):
+    """One talk. `?play=video` or `?play=slides` shows the player at once, for browsers without scripts."""
+    found = with_details(visible_talk(talk_id))
+    hosts = current_app.config["PEERTUBE_HOSTS"]
+    players = {
+        "video": embeds.player(found.video_url, hosts),
+        "slides": embeds.player(found.slides_url, hosts),
+    }
+    playing = request.args.get("play")
+    before, after = found.neighbours()
+    page = render_template(
+        "timeline/talk.html", talk=found, **players, playing=playing if players.get(playing) else None,
+        previous=before, next=after,
+        may_edit=current_user.is_authenticated and found.editable_by(current_user),
+    )  # fmt: skip
+    response = make_response(page)
+    response.headers["Content-Security-Policy"] = policy_for(filter(None, players.values()))
+    return response
+
+
+def policy_for(players):
+    """The site's content security policy, opened for what the players of one page need."""
+    wider = {}
+    for player in players:
+        directive = "media_src" if player.kind == "file" else "frame_src"
+        wider[directive] = f"{wider.get(directive, '')} {player.origin}".strip()
+    return security.policy(**wider)
+
+
+@bp.get("/talk/<id:talk_id>-<slug>")
+def talk_with_slug(talk_id, slug):
+    return redirect(url_for(".talk", talk_id=talk_id), 308)
+
+
+@bp.get("/events")
+def events():
+    """Events with talks, newest first."""
+    page = paginate(Event.listed(), EVENTS, request.args, EVENTS_PER_PAGE)
+    return render_template("timeline/events.html", page=page)
+
+
+@bp.get("/event/<slug>")
+def event(slug):
+    """One event and its talks in the order they were given."""
+    found = Event.get_or_none(Event.slug == slug) or abort(404)
+    page = talks_page(Talk.at(found), AS_GIVEN)
+    return render_template(
+        "timeline/event.html", event=found, page=page, editions=list(found.editions().limit(30))
+    )
+
+
+@bp.get("/tags")
+def tags():
+    """Tags with talks, by name."""
+    page = paginate(Tag.listed(), TAGS, request.args, TAGS_PER_PAGE)
+    return render_template("timeline/tags.html", page=page, letters=LETTERS)
+
+
+@bp.get("/tag/<slug>")
+def tag(slug):
+    """One tag and its talks, newest first."""
+    found = Tag.get_or_none(Tag.slug == slug) or abort(404)
+    return render_template("timeline/tag.html", tag=found, page=talks_page(Talk.tagged(found), NEWEST_OF_TAG))
