@@ -177,17 +177,16 @@ class TalkForm(TalkColumns):
     tags = StringField("Tags", **line(4_000))
     language = SelectField("Language", validators=[Optional()])
     links = TextAreaField("Other links", **line(60_000))
-    status = SelectField("Status", choices=[("draft", "Draft"), ("published", "Published")])
+    status = SelectField("Status", choices={"draft": "Draft", "published": "Published"})
     version = HiddenField()  # of the talk when the form was opened, so that two people notice each other
 
     def __init__(self, talk=None, **kwargs):
         super().__init__(data=typed_values(talk) if talk else {"language": "en"}, **kwargs)
         self.talk = talk
-        known = language_choices()
-        code = talk.language if talk else ""
-        if code and code not in dict(known):
-            known.append((code, language_name(code)))
-        self.language.choices = [("", "Not said"), *known]
+        known = dict(language_choices())
+        if talk and talk.language:
+            known.setdefault(talk.language, language_name(talk.language))
+        self.language.choices = {"": "Not said"} | known
 
     def validate_video(self, field):
         self._recognise(field, "video", self.talk.video_url if self.talk else "")

@@ -26,6 +26,7 @@ from talks import (
     errors,
     layers,
     pages,
+    pictures,
     publishing,
     speakers,
     thumbnails,
@@ -33,7 +34,7 @@ from talks import (
     ui,
     wording,
 )
-from talks.databases import open_database
+from talks.databases import is_away, open_database
 from talks.layers.assets import Assets
 from talks.layers.refusals import REQUEST_ID, wants_json
 
@@ -99,10 +100,22 @@ class Talks:
         return self.stack(environ, start_response)
 
 
+@app.before_request
+def open_connection():
+    """Before every other hook: what refuses a request draws a page that says who is signed in."""
+    database.connect(reuse_if_open=True)
+
+
+@app.teardown_request
+def close_connection(error):
+    if not database.is_closed():
+        database.close()
+
+
 app.url_map.converters.update(id=IdConverter, page=pages.PageConverter)
 app.session_interface = SessionCookie()
 app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-app.jinja_env.filters.update({function.__name__: function for function in wording.FILTERS})
+app.jinja_env.filters.update({function.__name__: function for function in wording.FILTERS + pictures.FILTERS})
 for feature in (timeline, speakers, accounts, publishing, pages, thumbnails, ui):
     app.register_blueprint(feature.bp)
 for command in commands.COMMANDS:
@@ -123,17 +136,6 @@ def prepare_database():
             database.create_tables(TABLES)
     except peewee.OperationalError as error:
         sys.exit(f"DATABASE_URL: the database cannot be opened ({error})")
-
-
-@app.before_request
-def open_connection():
-    database.connect(reuse_if_open=True)
-
-
-@app.teardown_request
-def close_connection(error):
-    if not database.is_closed():
-        database.close()
 
 
 @app.context_processor
@@ -164,7 +166,9 @@ def error_answer(status, message, headers=()):
         response = jsonify(status=name, error=name, message=message)
     else:
         request_id = request.environ.get("talks.request_id", "")
-        response = make_response(error_page(status, message, request_id))
+        # What broke this page may break another: these were drawn at the start and need no database.
+        page = drawn[status].replace(REQUEST_ID.encode(), request_id.encode()) if status >= 500 else None
+        response = make_response(page or error_page(status, message, request_id))
     response.status_code = status
     response.headers.extend(headers)
     response.headers["Cache-Control"] = "no-store"
@@ -175,7 +179,7 @@ def error_answer(status, message, headers=()):
 @app.errorhandler(HTTPException)
 def refused(error):
     """Any refusal, with its own sentence where the code gave one."""
-    if error.code is None or error.code < 400:
+    if error.code is None or error.code < 400 or error.code > 500:
         return error
     standard = type(error).description == error.description
     message = ERRORS.get(error.code, error.description) if standard else error.description
@@ -205,9 +209,10 @@ def forged(error):
 
 
 @app.errorhandler(peewee.OperationalError)
-@app.errorhandler(peewee.InterfaceError)
 def unavailable(error):
     """The database is away or busy."""
+    if not is_away(error):
+        raise error
     log_failure(sys.exc_info())
     return error_answer(503, ERRORS[503], [("Retry-After", RETRY_SECONDS)])
 
@@ -233,8 +238,8 @@ def log_failure(exc_info):
 app.log_exception = log_failure  # Flask's writes the path
 
 
-def pages_for_layers():
-    """The pages of errors that a raw layer answers, drawn before the first request."""
+def draw_pages():
+    """The pages of errors that need nothing of the request, by status."""
     with app.test_request_context("/"):
         return {
             status: error_page(status, ERRORS[status], REQUEST_ID).encode()
@@ -268,10 +273,11 @@ if app.config["TALKS_CONFIG"] == "development":
         raise RuntimeError("This error was asked for at /-/crash.")
 
 
+drawn = draw_pages()
 application = Talks(
     app,
     layers.Settings(
-        pages=pages_for_layers(),
+        pages=drawn,
         ready=database_answers,
         trusted_proxies=app.config["TRUSTED_PROXIES"],
         site_url=app.config["SITE_URL"],

@@ -2,10 +2,12 @@
 
 from urllib.parse import unquote, urlsplit
 
-from peewee import SqliteDatabase
+from peewee import OperationalError, SqliteDatabase
 
 # `full`: in WAL mode `normal` loses the last commits when the power goes, and an answered write must last.
 PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000, "synchronous": "full"}
+# What SQLite says when it is busy or its disk fails; its other operational errors are faults of ours.
+AWAY = ("locked", "unable to open", "disk", "readonly", "full")
 
 
 def sqlite_path(url: str) -> str | None:
@@ -29,3 +31,8 @@ def open_database(url: str) -> SqliteDatabase:
     return SqliteDatabase(
         sqlite_path(url) or ":memory:", lock_type="IMMEDIATE", autoconnect=False, pragmas=PRAGMAS
     )
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database could not answer, as against a statement that makes no sense."""
+    return isinstance(error, OperationalError) and any(word in str(error) for word in AWAY)

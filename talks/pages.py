@@ -1,11 +1,12 @@
 """Flat pages: Markdown files with front matter in `talks/content/`. Only names that exist are served."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from flask import Blueprint, render_template
 from markupsafe import Markup
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter
 
 from talks import markup
 
@@ -37,15 +38,10 @@ PAGES = {
 
 
 class PageConverter(BaseConverter):
-    """Matches the name of a page that exists, so that any other address is unknown for every method."""
+    """Matches the names of pages that exist, so that any other address is unknown for every method."""
 
     part_isolating = False
-    regex = r"[a-z0-9][a-z0-9/-]*"
-
-    def to_python(self, value):
-        if value not in PAGES:
-            raise ValidationError
-        return value
+    regex = "|".join(map(re.escape, PAGES))
 
 
 @bp.get("/<page:name>")

@@ -35,11 +35,8 @@ def talks_by_year(speaker):
 
 def events_of(speaker):
     """[(event, number of talks there)], newest first."""
-    talks = Talk.select(Talk.event).where(
-        Talk.status == "published", Talk.id.in_(Talk.ids_spoken_by(speaker))
-    )
-    rows = Event.select(Event.id, Event.slug, Event.title, Event.starts_on, fn.COUNT(Event.id).alias("here"))
-    rows = rows.join(talks.alias("talks"), on=(talks.c.event_id == Event.id))
+    rows = Event.select(Event.id, Event.slug, Event.title, Event.starts_on, fn.COUNT(Talk.id).alias("here"))
+    rows = rows.join(Talk).where(Talk.status == "published", Talk.id.in_(Talk.ids_spoken_by(speaker)))
     return [(event, event.here) for event in rows.group_by(Event.id).order_by(Event.starts_on.desc())]
 
 
