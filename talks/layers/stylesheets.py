@@ -72,7 +72,9 @@ class StyleSheets:
         if reference.startswith(("data:", "#")):
             return None
         path, mark, fragment = reference.partition("#")
-        url = self.url_of(local_name(path, where))
+        name = local_name(path, where)
+        # A style sheet could refer to itself; none has a reason to refer to another without importing it.
+        url = None if name.endswith(".css") else self.url_of(name)
         if url is None:
             raise BrokenSource(f"{where}: there is no file {reference}")
         return url + mark + fragment
