@@ -22,7 +22,8 @@ PUBLISHED = frozenset(
     ".avif .css .gif .ico .jpg .js .json .png .svg .txt .webmanifest .webp .woff2 .xml".split()
 )
 PACKED = frozenset(".css .ico .js .json .svg .txt .webmanifest .xml".split())
-ROOT_FILES = ("favicon.ico", "robots.txt")
+# Addresses that browsers and robots ask for by themselves, and the files that may stand there, best first.
+ROOT_FILES = {"/favicon.ico": ("favicon.ico", "favicon.svg"), "/robots.txt": ("robots.txt",)}
 BUNDLE = "site.js"
 APART = "js/theme.js"  # has to run before the page is drawn
 IN_USE = "in-use.json"  # names of the last build
@@ -76,7 +77,12 @@ class Assets:
 
     def root_files(self):
         """The built files that have a fixed address besides: ``{"/robots.txt": Path(...)}``."""
-        return {f"/{name}": self.target / self.built[name] for name in ROOT_FILES if name in self.built}
+        found = {}
+        for address, names in ROOT_FILES.items():
+            there = [self.target / self.built[name] for name in names if name in self.built]
+            if there:
+                found[address] = there[0]
+        return found
 
     def published(self):
         """Names of the files to build, in order."""

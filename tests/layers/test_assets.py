@@ -95,6 +95,20 @@ def test_it_does_not_publish(site, name):
     assert site.names() == []
 
 
+@pytest.mark.parametrize(
+    ("names", "served"),
+    [
+        pytest.param(["favicon.svg"], "favicon.svg", id="the drawing, if there is nothing else"),
+        pytest.param(["favicon.ico", "favicon.svg"], "favicon.ico", id="the icon, if there is one"),
+    ],
+)
+def test_a_browser_that_asks_for_an_icon_gets(site, names, served):
+    for name in names:
+        site.put(name, name)
+
+    assert site.build().root_files()["/favicon.ico"].read_text() == served
+
+
 def test_a_source_folder_that_is_not_there_is_an_error(site):
     site.source.rmdir()
 

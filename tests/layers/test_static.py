@@ -134,6 +134,15 @@ def test_a_file_with_a_fixed_address_is_kept_for_an_hour(static):
     assert (answer.text, answer.headers["Cache-Control"]) == ("User-agent: *\n", "max-age=3600, public")
 
 
+def test_the_type_of_an_icon_is_that_of_its_file(tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "favicon.svg").write_text("<svg/>")
+    assets = Assets(tmp_path / "source", tmp_path / "target")
+    app = Static(checked_hello, Refusals({}), assets.target, assets.root_files())
+
+    assert ask(app, "/favicon.ico").headers["Content-Type"] == "image/svg+xml"
+
+
 def test_what_is_not_there_has_no_fixed_address(static):
     assert ask(static, "/favicon.ico").body == b"hello"
 
