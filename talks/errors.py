@@ -74,6 +74,7 @@ class ErrorMail(logging.Handler):
         self.process = None
         self.dropped = 0
         self.complained = False
+        self.ended = False
 
     def emit(self, record):
         """Queue `record`. Called under the handler's lock."""
@@ -92,8 +93,13 @@ class ErrorMail(logging.Handler):
         self.waiting = queue.Queue(MOST_WAITING)
         threading.Thread(target=self.work, name="error mail", daemon=True).start()
 
+    def close(self):
+        """Send no more. What `flush` did not get sent is lost."""
+        self.ended = True
+        super().close()
+
     def work(self):
-        while True:
+        while not self.ended:
             kind, title, report = self.waiting.get()
             try:
                 suppressed = self.hourly.claim(kind)
@@ -156,7 +162,7 @@ class ErrorMail(logging.Handler):
             server.send_message(message)
 
     def complain(self, error):
-        if not self.complained:
+        if not self.complained and not self.ended:
             self.complained = True
             complain(f"an error could not be mailed: {type(error).__name__}: {error}")
 

@@ -355,7 +355,7 @@ def silent_port():
         yield server.getsockname()[1]
 
 
-def test_a_mail_server_that_hangs_holds_nobody(logger, mailing, silent_port):
+def test_a_mail_server_that_hangs_holds_nobody(silent_port, logger, mailing):
     handler = mailing(MAIL_SERVER="127.0.0.1", MAIL_PORT=silent_port)
     for _ in range(MOST_WAITING + 10):
         fail(logger)
