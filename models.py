@@ -186,6 +186,8 @@ class Event(BaseModel):
     ends_on = CivilDateField()
     series = text(255, index=True)  # what the editions of one conference share
     talk_count = IntegerField(default=0)  # published ones; see recount
+    extra = JSONTextField(default=dict)  # as in Talk
+    imported_digests = JSONTextField(default=dict)  # as in Talk
 
     class Meta:
         indexes = ((("starts_on", "id"), False),)
