@@ -1,0 +1,94 @@
+"""Speakers' profiles by name."""
+
+from collections.abc import Iterable
+
+from models import Alias, User, database
+from talks.names import ascii_slug, fold
+
+AT_ONCE = 400  # names in one statement
+NAME, KEY = User.name.max_length, Alias.key.max_length
+
+
+def profile_named(name: str) -> User:
+    """The profile of that spelling, or of one like it; made, with nobody's account, when there is none."""
+    return profiles_named([name])[name]
+
+
+def profiles_named(names: Iterable[str]) -> dict[str, User]:
+    """`profile_named` for many names, in a bounded number of statements for each 400.
+
+    Aliases alone say who is meant: an account of that name is somebody else until they say so. A name of
+    signs only ("???") is nobody's other spelling. The first spelling met is the profile's name.
+    """
+    names = list(dict.fromkeys(names))
+    for name in names:
+        if not name.strip() or len(name) > NAME:
+            raise ValueError(f"a name has 1 to {NAME} characters, not {len(name.strip())}")
+    found = {}
+    with database.atomic():
+        for start in range(0, len(names), AT_ONCE):
+            found |= _found_or_made(names[start : start + AT_ONCE])
+    return found
+
+
+def _found_or_made(names):
+    keys = {name: fold(name)[:KEY] for name in names}
+    aliases = Alias.select(Alias, User).join(User).order_by(Alias.id)
+    alike = Alias.key.in_(list(set(keys.values()) - {""}))
+    same = aliases.where(Alias.name.in_(names) | alike)
+    by_name, by_key = {}, {}
+    for alias in same:
+        by_name[alias.name] = alias.user
+        by_key.setdefault(alias.key, alias.user)
+    by_key.pop("", None)
+    new = {}  # key, or the name that has none -> first spelling
+    for name in names:
+        if name not in by_name and keys[name] not in by_key:
+            new.setdefault(keys[name] or name, name)
+    made = dict(zip(new, _made(list(new.values())), strict=True))
+    found = {name: by_name.get(name) or by_key.get(keys[name]) or made[keys[name] or name] for name in names}
+    unseen = [name for name in names if name not in by_name]
+    if unseen:
+        Alias.insert_many({"user": found[name], "name": name, "key": keys[name]} for name in unseen).execute()
+    return found
+
+
+def _made(names):
+    """New profiles, one a name, in their order."""
+    if not names:
+        return []
+    usernames = _free_usernames(names)
+    longest = User.name_key.max_length
+    User.insert_many(
+        {"username": username, "name": name, "name_key": fold(name)[:longest], "is_speaker": True}
+        for username, name in zip(usernames, names, strict=True)
+    ).execute()
+    made = {user.username: user for user in User.select().where(User.username.in_(usernames))}
+    return [made[username] for username in usernames]
+
+
+def _free_usernames(names):
+    """A username for each name: its letters in ASCII (with -2, -3 …), or speaker-1, speaker-2 …"""
+    wanted = [ascii_slug(name) for name in names]
+    rows = User.select(User.username).where(User.username.in_([slug for slug in wanted if slug]))
+    taken = {username for (username,) in rows.tuples()}
+    # Only where to begin to look; not those who are called so.
+    numbered = User.select().where(User.username.startswith("speaker-")).count() if "" in wanted else 0
+    usernames = []
+    for slug in wanted:
+        if slug:
+            username = slug if slug not in taken else _first_free(slug, 2, taken)
+        else:
+            username = _first_free("speaker", numbered + 1, taken)
+            numbered = int(username.removeprefix("speaker-"))
+        taken.add(username)
+        usernames.append(username)
+    return usernames
+
+
+def _first_free(stem, number, taken):
+    username = f"{stem}-{number}"
+    while username in taken or User.select().where(User.username == username).exists():
+        number += 1
+        username = f"{stem}-{number}"
+    return username
