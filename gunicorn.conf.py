@@ -22,6 +22,8 @@ worker_class = "gthread"
 threads = 4
 # Settings are read, pages drawn and the secret made once, before the fork.
 preload_app = True
+# Forwarded headers are our own layer's business: TRUSTED_PROXIES says who is believed.
+forwarded_allow_ips = ""
 # Two sites on one machine would share its path.
 control_socket_disable = True
 # Its access log costs a third of the throughput; a proxy in front writes a better one.

@@ -123,10 +123,13 @@ for command in commands.COMMANDS:
 accounts.login_manager.init_app(app)
 csrf = CSRFProtect(app)
 database.initialize(open_database(app.config["DATABASE_URL"]))
-assets = Assets(Path(app.root_path) / "static", INSTANCE / "static")
+try:
+    assets = Assets(Path(app.root_path) / "static", INSTANCE / "static")
+    errors.configure(app.logger, app.config, INSTANCE)
+except (ValueError, OSError) as problem:
+    sys.exit(str(problem))
 app.static_folder = assets.target
 app.jinja_env.globals["asset"] = assets.url
-errors.configure(app.logger, app.config, INSTANCE)
 
 
 def prepare_database():
@@ -148,11 +151,8 @@ def for_every_page():
     }
 
 
-def error_page(status, message, request_id):
-    """The site's own page about an error. Only the 404 asks the database, for the newest talks."""
-    newest = []
-    if status == 404:
-        newest = Talk.attach_speakers(list(timeline.NEWEST_FIRST.sorted(Talk.published()).limit(5)))
+def error_page(status, message, request_id, newest=()):
+    """The site's own page about an error."""
     title = HTTP_STATUS_CODES[status].capitalize()
     return render_template(
         "errors/error.html", status=status, title=title, message=message, request_id=request_id, newest=newest
@@ -166,9 +166,12 @@ def error_answer(status, message, headers=()):
         response = jsonify(status=name, error=name, message=message)
     else:
         request_id = request.environ.get("talks.request_id", "")
-        # What broke this page may break another: these were drawn at the start and need no database.
-        page = drawn[status].replace(REQUEST_ID.encode(), request_id.encode()) if status >= 500 else None
-        response = make_response(page or error_page(status, message, request_id))
+        if status >= 500:
+            # What broke this page may break another: these were drawn at the start and need no database.
+            response = make_response(drawn[status].replace(REQUEST_ID.encode(), request_id.encode()))
+        else:
+            newest = timeline.newest(5) if status == 404 else ()
+            response = make_response(error_page(status, message, request_id, newest))
     response.status_code = status
     response.headers.extend(headers)
     response.headers["Cache-Control"] = "no-store"
@@ -243,7 +246,7 @@ def draw_pages():
     with app.test_request_context("/"):
         return {
             status: error_page(status, ERRORS[status], REQUEST_ID).encode()
-            for status in (400, 405, 413, 500, 503)
+            for status in (400, 404, 405, 413, 500, 503)
         }
 
 

@@ -44,6 +44,11 @@ def talks_page(talks, order):
     return page
 
 
+def newest(number):
+    """The newest talks, for who took a wrong turn."""
+    return Talk.attach_speakers(list(NEWEST_FIRST.sorted(Talk.published()).limit(number)))
+
+
 @bp.get("/")
 def index():
     """Every published talk, newest first, undated last."""
