@@ -260,11 +260,12 @@ def greeting():
     """What the server says at its start: where it is, and how to become its first administrator."""
     address = app.config["SITE_URL"] or f"http://127.0.0.1:{app.config['PORT']}"
     lines = [f"Talks is at {address}"]
-    with database.connection_context(), app.test_request_context():
-        if not User.there_is_an_administrator():
-            token = accounts.setup_token(app.secret_key)
-            path = url_for("accounts.setup", token=token)
-            lines.append(f"There is no administrator yet. Within an hour, open {address}{path}")
+    with database.connection_context():
+        is_set_up = User.there_is_an_administrator()
+    if not is_set_up:
+        with app.test_request_context():
+            path = url_for("accounts.setup", token=accounts.setup_token(app.secret_key))
+        lines.append(f"There is no administrator yet. Within an hour, open {address}{path}")
     return lines
 
 
