@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from flask_login import UserMixin
 from peewee import (
     BooleanField,
+    Case,
     CharField,
     DatabaseProxy,
     DateTimeField,
@@ -156,8 +157,8 @@ class User(BaseModel, UserMixin):
     @classmethod
     def recount(cls, ids):
         """Set `talk_count` of these users from what is published."""
-        published = TalkSpeaker.select(fn.COUNT(TalkSpeaker.id)).join(Talk)
-        _recount(cls, ids, published.where(TalkSpeaker.user == cls.id, Talk.status == "published"))
+        spoken = TalkSpeaker.select(_published()).join(Talk).where(TalkSpeaker.user == cls.id)
+        _recount(cls, ids, spoken)
 
 
 class Alias(BaseModel):
@@ -441,8 +442,8 @@ class Tag(BaseModel):
     @classmethod
     def recount(cls, ids):
         """Set `talk_count` of these tags from what is published."""
-        published = TalkTag.select(fn.COUNT(TalkTag.id)).join(Talk)
-        _recount(cls, ids, published.where(TalkTag.tag == cls.id, Talk.status == "published"))
+        tagged = TalkTag.select(_published()).join(Talk).where(TalkTag.tag == cls.id)
+        _recount(cls, ids, tagged)
 
 
 class TalkTag(BaseModel):
@@ -552,6 +553,14 @@ def free_slug(model, wanted, fallback):
         number += 1
         taken = f"{wanted}-{number}"
     return taken
+
+
+def _published():
+    """How many of the joined talks are published.
+
+    Not a condition: with one, SQLite starts from all published talks and looks for the user or tag in each.
+    """
+    return fn.COUNT(Case(None, [(Talk.status == "published", 1)]))
 
 
 def _recount(model, ids, counting):
