@@ -113,9 +113,10 @@ def close_connection(error):
 
 
 app.url_map.converters.update(id=IdConverter, page=pages.PageConverter)
+FILTERS = (*wording.FILTERS, *pictures.FILTERS, timeline.avatar_url)
 app.session_interface = SessionCookie()
 app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-app.jinja_env.filters.update({function.__name__: function for function in wording.FILTERS + pictures.FILTERS})
+app.jinja_env.filters.update({function.__name__: function for function in FILTERS})
 for feature in (timeline, speakers, accounts, publishing, pages, thumbnails, ui):
     app.register_blueprint(feature.bp)
 for command in commands.COMMANDS:

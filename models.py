@@ -384,8 +384,10 @@ class Talk(BaseModel):
         for talk in talks:
             talk.speakers = []
         if by_id:
-            rows = TalkSpeaker.select(TalkSpeaker, User).join(User).where(TalkSpeaker.talk.in_(list(by_id)))
-            for row in rows.order_by(TalkSpeaker.talk, TalkSpeaker.position):
+            rows = TalkSpeaker.select(TalkSpeaker, User.id, User.username, User.name, User.email).join(User)
+            for row in rows.where(TalkSpeaker.talk.in_(list(by_id))).order_by(
+                TalkSpeaker.talk, TalkSpeaker.position
+            ):
                 by_id[row.talk_id].speakers.append(row.user)
         return talks
 
