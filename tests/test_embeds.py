@@ -337,7 +337,7 @@ def test_lookalikes_get_nowhere(text, kind):
 
 @pytest.mark.parametrize(("text", "wrong", "message"), [
     case("YouTube in slides", YT, "slides", "That is video (YouTube): give it in the video field."),
-    case("a video file in slides", MP4, "slides", "That is video (Video file): give it in the video field."),
+    case("a video file in slides", MP4, "slides", "That is video (dl.afpy.org): give it in the video field."),
     case("archive.org in slides", "https://archive.org/details/abc", "slides",
          "That is video (archive.org): give it in the video field."),
     case("Notist in video", "https://noti.st/a/b", "video",

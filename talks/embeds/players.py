@@ -24,7 +24,7 @@ VIDEO = Markup(
 class Player:
     """A player we can build for one address. All its text is ASCII and came through `web_address`."""
 
-    provider: str  # "YouTube"
+    provider: str  # "YouTube"; of a file its host
     shows: str  # "video" or "slides"
     src: str  # what is loaded once somebody asked for it
     page: str  # the same for people, in a tab of its own; this is what is stored

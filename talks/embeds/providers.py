@@ -172,7 +172,7 @@ def _video_file(place: Place) -> Player | None:
     name = place.path[-1].lower() if place.path else ""
     mime = FILE_TYPES.get(name[name.rfind(".") :])
     if mime and place.scheme == "https" and FILE_HOST.fullmatch(place.host):
-        return Player("Video file", "video", place.address, place.address, "file", mime)
+        return Player(place.host, "video", place.address, place.address, "file", mime)
     return None
 
 
