@@ -1,6 +1,7 @@
 """What `flask` can do here: accounts, imports, periodic jobs, the demo."""
 
 import os
+import sys
 from functools import wraps
 
 import click
@@ -71,14 +72,23 @@ def asked_password():
 @with_database
 def import_pyvideo(path, events, dry_run):
     """Import a folder or archive in the layout of the PyVideo archive. It can be run again."""
-    try:
-        report = pyvideo.run(path, events=events, dry_run=dry_run)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    with click.progressbar(
+        length=1, label="Importing", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+
+        def progress(done, total, event):
+            bar.length = total
+            bar.update(1)
+
+        hosts = current_app.config["PEERTUBE_HOSTS"]
+        try:
+            report = pyvideo.run(path, events, dry_run, progress, hosts)
+        except (ValueError, OSError) as error:
+            raise click.ClickException(str(error)) from None
     for line in report.lines():
         click.echo(line)
-    if report.skipped:
-        raise SystemExit(1)
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
 
 
 JOBS = {"fetch-thumbnails": ("daily, with FETCH_THUMBNAILS=1", fetch_thumbnails)}
