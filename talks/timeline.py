@@ -6,7 +6,7 @@ from flask import Blueprint, abort, current_app, make_response, redirect, render
 from flask_login import current_user
 from peewee import JOIN
 
-from models import Event, Tag, Talk, TalkTag, User
+from models import Event, Link, Tag, Talk, TalkTag, User
 from talks import embeds
 from talks.layers import security
 from talks.paging import Order, paginate
@@ -55,7 +55,7 @@ def visible_talk(talk_id):
 
 def with_details(talk):
     """Give `talk` its `tags` and `links` as lists."""
-    talk.tags, talk.links = list(Tag.of(talk)), list(talk.links.order_by("id"))
+    talk.tags, talk.links = list(Tag.of(talk)), list(talk.links.order_by(Link.id))
     return talk
 
 
@@ -83,8 +83,8 @@ def talk(talk_id):
     found = with_details(visible_talk(talk_id))
     hosts = current_app.config["PEERTUBE_HOSTS"]
     players = {
-        "video": embeds.player(found.video_url, hosts),
-        "slides": embeds.player(found.slides_url, hosts),
+        "video": embeds.player(found.video_url, hosts, "video"),
+        "slides": embeds.player(found.slides_url, hosts, "slides"),
     }
     playing = request.args.get("play")
     before, after = found.neighbours()
