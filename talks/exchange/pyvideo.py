@@ -10,7 +10,7 @@ from datetime import date
 from peewee import fn
 
 from models import Event, Tag, Talk, TalkTag, User, database, utcnow
-from talks.exchange.archives import NO_PUBLISH, Archive, ArchiveError, open_archive
+from talks.exchange.archives import NO_PUBLISH, Archive, open_archive
 from talks.exchange.records import Record, Unfit, event_columns, parse, read_category, read_talk
 from talks.exchange.reports import Report
 from talks.exchange.rows import (
@@ -25,6 +25,7 @@ from talks.exchange.rows import (
     rows_of,
     tags_named,
 )
+from talks.exchange.tars import ArchiveError
 from talks.names import slug
 from talks.profiles import profiles_named
 

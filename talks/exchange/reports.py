@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from talks.exchange.archives import NO_PUBLISH, printable
+from talks.exchange.archives import NO_PUBLISH
+from talks.exchange.tars import printable
 
 
 @dataclass
