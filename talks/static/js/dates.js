@@ -14,4 +14,11 @@
     element.textContent = (timed ? moment : day).format(at);
     element.lang = language;
   }
+
+  for (const element of document.querySelectorAll("[data-dates]")) {
+    const [first, last] = [...element.querySelectorAll("time")].map((time) => new Date(time.dateTime));
+    if (!(first <= last)) continue; // also where one of them is no date
+    element.textContent = day.formatRange(first, last);
+    element.lang = language;
+  }
 })();
