@@ -29,7 +29,7 @@ from talks.exchange.tars import ArchiveError
 from talks.names import slug
 from talks.profiles import profiles_named
 
-AT_ONCE, AT_ONCE_BYTES = 200, 4 << 20  # records held in memory
+AT_ONCE, AT_ONCE_BYTES = 200, 2 << 20  # records held in memory
 CATEGORY = "category.json"
 
 

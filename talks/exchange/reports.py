@@ -44,7 +44,7 @@ class Report:
         if self.broken:
             yield self.broken
         counts = f"{self.added} added, {self.updated} updated, {self.unchanged} unchanged"
-        yield f"{self.events} events; talks: {counts}, {len(self.skipped)} files skipped."
+        yield f"Events: {self.events}. Talks: {counts}. Files skipped: {len(self.skipped)}."
         if self.interrupted:
             yield "Interrupted. Every event that was imported is whole; the same command goes on."
         if self.dry_run:
