@@ -28,7 +28,7 @@ def talks_by_year(speaker):
     """[(year, number of published talks)], newest first; undated talks are not counted."""
     year = fn.SUBSTR(Talk.date, 1, 4)
     rows = Talk.select(year, fn.COUNT(Talk.id)).where(
-        Talk.status == "published", Talk.date > "", Talk.id.in_(Talk.ids_spoken_by(speaker))
+        Talk.has_status("published"), Talk.date > "", Talk.id.in_(Talk.ids_spoken_by(speaker))
     )
     return [(int(year), count) for year, count in rows.group_by(year).order_by(year.desc()).tuples()]
 
@@ -36,7 +36,7 @@ def talks_by_year(speaker):
 def events_of(speaker):
     """[(event, number of talks there)], newest first."""
     rows = Event.select(Event.id, Event.slug, Event.title, Event.starts_on, fn.COUNT(Talk.id).alias("here"))
-    rows = rows.join(Talk).where(Talk.status == "published", Talk.id.in_(Talk.ids_spoken_by(speaker)))
+    rows = rows.join(Talk).where(Talk.has_status("published"), Talk.id.in_(Talk.ids_spoken_by(speaker)))
     return [(event, event.here) for event in rows.group_by(Event.id).order_by(Event.starts_on.desc())]
 
 
