@@ -112,6 +112,14 @@ def test_the_first_video_with_a_player_is_the_talks(database, tmp_path):
     assert [link.url for link in Link.select().where(Link.kind == "video")] == [other["url"]]
 
 
+def test_a_service_that_plays_comes_before_a_file(database, tmp_path):
+    file = {"type": "mp4", "url": "https://example.org/types.mp4?Expires=1370000000"}
+    load(tmp_path, {"types": record(videos=[file, VIDEO])})
+
+    assert Talk.get().video_url == VIDEO["url"]
+    assert [link.url for link in Link.select().where(Link.kind == "video")] == [file["url"]]
+
+
 def test_a_peertube_address_plays_where_its_host_is_known(database, tmp_path):
     address = "https://tube.example.org/w/9c9de5e8-0a1e-484a-b099-e80766180a6d"
     write(tmp_path, {"types": record(videos=[{"type": "peertube", "url": address}])})

@@ -238,10 +238,11 @@ def _links(record, raw, peertube_hosts):
     columns, notes = record.columns, record.notes
     columns |= {"video_url": "", "slides_url": ""}
     back, seen = {"videos": [], "related_urls": []}, set()
-    for entry in videos:
-        address = _web_address(_address(entry, "videos"), "videos", notes)
+    addresses = [_web_address(_address(entry, "videos"), "videos", notes) for entry in videos]
+    shown = _best_player(addresses, peertube_hosts)
+    for entry, address in zip(videos, addresses, strict=True):
         player = None if columns["video_url"] else embeds.player(address, peertube_hosts, "video")
-        if player:
+        if player and player == shown:
             columns["video_url"] = player.page
             seen |= {address, player.page}
             back["videos"].append({"type": _type(player), "url": player.page})
@@ -260,6 +261,13 @@ def _links(record, raw, peertube_hosts):
         back["related_urls"].append({"label": label, "url": address} if label else address)
         columns["slides_url"] = columns["slides_url"] or _slides(address)
     return back
+
+
+def _best_player(addresses, peertube_hosts):
+    """The first player of a service; else the first file: old files' addresses have often expired."""
+    players = [embeds.player(address, peertube_hosts, "video") for address in addresses]
+    found = sorted(filter(None, players), key=lambda player: player.kind == "file")
+    return found[0] if found else None
 
 
 def _type(player):
