@@ -1,10 +1,14 @@
 """Passwords as hashes: argon2id at OWASP's parameters; werkzeug's hashes are understood too."""
 
+import re
+
 from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.exceptions import Argon2Error, VerifyMismatchError
 from werkzeug.security import check_password_hash
 
 LONGEST = 1024  # characters; more is an attack on the processor, not a password
+LONGEST_HASH = 255  # characters: what its column holds
+WERKZEUG = re.compile(r"(scrypt:\d+:\d+:\d+|pbkdf2:\w+:\d+)\$[^$]+\$[0-9a-f]+", re.ASCII)
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Verified when there is no such account, so that both answers take one hash's time.
 _NOBODY = _hasher.hash("nobody has this password")
@@ -16,12 +20,13 @@ def hash_password(password: str) -> str:
 
 def verify(stored: str | None, password: str) -> bool:
     """Whether `password` made `stored`; one hash's work also when there is nothing stored."""
-    password = password[:LONGEST]
-    if stored and not stored.startswith("$argon2"):
-        return is_hash(stored) and check_password_hash(stored, password)
+    if len(password) > LONGEST:
+        stored, password = None, ""
     try:
-        return _hasher.verify(stored or _NOBODY, password) and stored is not None
-    except (Argon2Error, InvalidHashError):
+        if stored and WERKZEUG.fullmatch(stored):
+            return check_password_hash(stored, password)
+        return _hasher.verify(stored or _NOBODY, password) and bool(stored)
+    except (Argon2Error, ValueError):  # a ValueError is a hash that is none, or half a character
         return False
 
 
@@ -32,7 +37,13 @@ def is_outdated(stored: str) -> bool:
 
 def is_hash(text: str) -> bool:
     """Whether this is a hash that `verify` can check (for accounts made by scripts)."""
-    if text.startswith("$argon2id$"):
-        return text.count("$") == 5
-    method, _, rest = text.partition("$")
-    return method.split(":")[0] in {"scrypt", "pbkdf2"} and rest.count("$") == 1
+    if len(text) > LONGEST_HASH:
+        return False
+    try:  # parameters that look right may still be none that work
+        if WERKZEUG.fullmatch(text):
+            return check_password_hash(text, "") in (True, False)
+        return text.startswith("$argon2id$") and _hasher.verify(text, "")
+    except VerifyMismatchError:
+        return True
+    except (Argon2Error, ValueError):
+        return False
