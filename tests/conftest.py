@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from urllib.parse import urlsplit
 
 os.environ["TALKS_CONFIG"] = "testing"
 os.environ["SECRET_KEY"] = "a secret that only the tests know"
@@ -10,8 +11,11 @@ os.environ["DATABASE_URL"] = "sqlite:///:memory:"
 for name in ("SITE_URL", "MAIL_ERROR_RECIPIENT", "SYSLOG"):
     os.environ.pop(name, None)
 
+import install  # noqa: E402
+import live  # noqa: E402
 import pytest  # noqa: E402
 from flask.testing import FlaskClient  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
 
 import main  # noqa: E402
 import models  # noqa: E402
@@ -123,3 +127,92 @@ def as_carol(database, carol):
     browser = main.app.test_client()
     browser.sign_in(carol)
     return browser
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The real site as in production, with the sample and four people. Shared: tests only add to it."""
+    made = live.Site(tmp_path_factory.mktemp("site"))
+    made.sign_ins = made.load_demo()
+    for username, *flags in (("ada", "--speaker"), ("bob",), ("carol", "--admin"), ("dora", "--speaker")):
+        made.add(username, *flags)
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory):
+    """The real site as in development, empty."""
+    settings = {"TALKS_CONFIG": "development", "MAIL_ERROR_RECIPIENT": "operator@example.org"}
+    with live.Site(tmp_path_factory.mktemp("workshop"), **settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser. Of the module: while Playwright runs, this thread can run no other event loop."""
+    executable = install.chromium() or missing("chromium")
+    arguments = (
+        "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+        " --disable-component-update --disable-sync"
+    ).split()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What pages did that they should not: complaints on the console, requests to other hosts.
+
+    The network outside is cut off; a host there gets an empty page. Tests name the hosts they expect.
+    """
+
+    def __init__(self, address):
+        self.here = urlsplit(address).netloc
+        self.complaints, self.outside, self.expected = [], [], set()
+
+    def over(self, page):
+        page.on("console", self.listen)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        page.context.route(lambda url: urlsplit(url).netloc != self.here, self.stop)
+        return page
+
+    def listen(self, message):
+        refused_page = message.text.startswith("Failed to load resource: the server responded with a status")
+        if message.type in ("error", "warning") and not refused_page:
+            self.complaints.append(f"{message.location['url']}: {message.text}")
+
+    def stop(self, route):
+        self.outside.append(urlsplit(route.request.url).hostname)
+        route.fulfill(content_type="text/html", body="<!doctype html><title>Elsewhere</title>")
+
+    def judge(self):
+        assert not self.complaints
+        assert set(self.outside) == self.expected
+
+
+@pytest.fixture
+def browse(chromium, site):
+    """Opens pages of `site`, or of the site that is named, in a browser of the given kind."""
+    contexts, watches = [], []
+
+    def open_page(at=site, **options):
+        options = {"base_url": at.address, "reduced_motion": "reduce", "locale": "en-GB"} | options
+        contexts.append(chromium.new_context(**options))
+        watches.append(Watch(at.address))
+        page = watches[-1].over(contexts[-1].new_page())
+        page.watch = watches[-1]
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    for watch in watches:
+        watch.judge()
+
+
+@pytest.fixture
+def page(browse):
+    """A page on a desktop, open nowhere yet."""
+    return browse(viewport={"width": 1280, "height": 800})
