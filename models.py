@@ -329,7 +329,8 @@ class Talk(BaseModel):
     @classmethod
     def deleted_by(cls, user):
         """Deleted talks that `user` may bring back, last deleted first (rows; a query)."""
-        return cls.rows().where(cls.status == "deleted", cls.owner == user).order_by(cls.deleted_at.desc())
+        deleted = cls.rows().where(cls.status == "deleted").order_by(cls.deleted_at.desc())
+        return deleted if user.is_admin else deleted.where(cls.owner == user)
 
     @classmethod
     def years(cls):
@@ -360,16 +361,16 @@ class Talk(BaseModel):
 
     def delete_softly(self):
         """Delete in a way that `restore` undoes. False if it was deleted before."""
-        return not self.is_deleted and self._move(self.status, status="deleted", deleted_at=utcnow())
+        return self._move("draft", "published", status="deleted", deleted_at=utcnow())
 
     def restore(self):
         """Bring a deleted talk back as what it was. False if it was not deleted."""
         status = "published" if self.published_at else "draft"
         return self._move("deleted", status=status, deleted_at=None)
 
-    def _move(self, from_status, **values):
+    def _move(self, *from_statuses, **values):
         values["updated_at"] = utcnow()
-        changed = Talk.update(values).where(Talk.id == self.id, Talk.status == from_status).execute()
+        changed = Talk.update(values).where(Talk.id == self.id, Talk.status.in_(from_statuses)).execute()
         if changed:
             self.__data__.update(values)
         return changed == 1
