@@ -1,0 +1,44 @@
+"""The table in docs/performance.md: what was measured, when, and on what."""
+
+import os
+import platform
+import sqlite3
+from datetime import UTC, datetime
+
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+HEAD = (
+    "| what | page ÷ page | statements ÷ statements | limit | SQL statements | page, ms |\n"
+    "|---|---:|---:|---:|---:|---:|"
+)
+
+
+def facts(small, large, turns):
+    """When, on what machine, on how much data."""
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; "
+        f"{large.talks:,} talks against {small.talks:,}; medians of {turns} turns."
+    )
+
+
+def row(result):
+    mark = "" if result.is_within else " **broken**"
+    return (
+        f"| {result.name} | {result.page:.2f} | {result.statements:.2f} | {result.limit:.2f}{mark} "
+        f"| {result.count} | {result.milliseconds:.1f} |"
+    )
+
+
+def report(results, small, large, turns):
+    """The whole block between the marks."""
+    return "\n\n".join([facts(small, large, turns), "\n".join([HEAD, *map(row, results)])])
+
+
+def write(path, block):
+    """Put `block` between the marks of a document. Raises ValueError, writing nothing, when it has none."""
+    text = path.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{path} has no {BEGIN} followed by {END}")
+    path.write_text(f"{before}{BEGIN}\n\n{block}\n\n{END}{after}", encoding="utf-8")

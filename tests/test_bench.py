@@ -1,0 +1,129 @@
+"""`python -m bench`, on archives that are small. Nothing here looks at a figure: that is for `make bench`."""
+
+import re
+
+import pytest
+
+from bench import measure, report
+from bench.cases import CASES, Case
+from bench.run import arguments, built, main
+
+TALKS = 2000
+PAGES = {case.name: case.pages for case in CASES}
+NAMES = sorted(PAGES)
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory):
+    """(small, large)"""
+    folder = tmp_path_factory.mktemp("bench")
+    small, large = built(folder / "small.db", TALKS // 2), built(folder / "large.db", TALKS)
+    with small.beside.connection_context(), large.beside.connection_context():
+        yield small, large
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "performance.md"
+    path.write_text(f"Before.\n\n{report.BEGIN}\nold\n{report.END}\n\nAfter.\n")
+    return path
+
+
+def plan_of(page, statements):
+    """What SQLite will do, a step a line."""
+    connection = page.site.beside.connection()
+    return "\n".join(
+        row[3]
+        for sql, params in statements
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+    )
+
+
+def rows_of(page):
+    """([(sql, parameters)] that reads the list of a page, the rows that it reads)."""
+    connection = page.site.beside.connection()
+    limited = [entry for entry in measure.statements_of(page) if "LIMIT" in entry[0]]
+    read = [connection.execute(*entry).fetchall() for entry in limited]
+    longest = max(range(len(read)), key=lambda index: len(read[index]))
+    return [limited[longest]], read[longest]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_page_reads_a_whole_table(sites, name):
+    for page in PAGES[name](*sites):
+        plan = plan_of(page, measure.statements_of(page)).replace("SCAN CONSTANT ROW", "")
+        assert plan and not re.search(r"SCAN \w+$", plan, re.M), f"{page.path}\n{plan}"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("A speaker")])
+def test_no_list_is_sorted_after_it_was_read(sites, name):
+    for page in PAGES[name](*sites):
+        plan = plan_of(page, rows_of(page)[0])
+        assert "TEMP B-TREE" not in plan, f"{page.path}\n{plan}"
+
+
+def test_a_speakers_talks_are_found_by_the_speaker(sites):
+    page, _ = PAGES["A speaker: the large archive against the small one"](*sites)
+
+    plan = plan_of(page, measure.statements_of(page))
+
+    assert "talk_speaker_user_id (user_id=?)" in plan
+    assert "talk_status_date_id" not in plan
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "deepest page against its first" in name])
+def test_the_deepest_page_shows_as_much_as_the_first(sites, name):
+    deepest, first = (len(rows_of(page)[1]) for page in PAGES[name](*sites))
+
+    assert deepest >= first - 1  # the first reads one row more than it shows, to know of a next page
+
+
+def test_a_page_that_fails_is_no_figure(sites):
+    with pytest.raises(ValueError, match="/talk/999999 was answered 404"):
+        measure.fetch(sites[1].page("/talk/999999"))
+
+
+def run(document, limit):
+    cases = [Case("One page", lambda small, large: (large.page("/"), small.page("/")), limit)]
+    return main(["--talks", str(TALKS), "--turns", "1", "--output", str(document)], cases)
+
+
+def test_it_writes_a_row_for_each_case_between_the_marks(document):
+    run(document, limit=1000)
+
+    before, table, after = re.split("<!-- bench: .* -->", document.read_text())
+    assert (before, after) == ("Before.\n\n", "\n\nAfter.\n")
+    assert re.search(r"\d cores, Python 3\.\d+.*, SQLite 3\.\d+.*; 2,000 talks against 1,000", table)
+    assert re.search(r"^\| One page \| \d+\.\d\d \| \d+\.\d\d \| 1000\.00 \| 3 \| \d+\.\d \|$", table, re.M)
+
+
+def test_limits_that_hold_are_exit_code_0(document):
+    assert run(document, limit=1000) == 0
+
+
+def test_a_broken_limit_is_exit_code_1_and_marked(document):
+    assert run(document, limit=0) == 1
+    assert "**broken**" in document.read_text()
+
+
+def test_a_document_without_marks_is_left_alone(tmp_path):
+    path = tmp_path / "other.md"
+    path.write_text("Nothing to replace.\n")
+
+    with pytest.raises(ValueError, match="has no <!-- bench: begin -->"):
+        report.write(path, "a table")
+    assert path.read_text() == "Nothing to replace.\n"
+
+
+@pytest.mark.parametrize("argv", [["--talks", "10"], ["--turns", "0"], ["--talks", "many"]])
+def test_arguments_that_make_no_sense_are_refused(argv, capsys):
+    with pytest.raises(SystemExit) as ended:
+        arguments(argv)
+
+    assert ended.value.code == 2
+    assert "python -m bench: error:" in capsys.readouterr().err
+
+
+def test_only_a_run_of_full_size_writes_the_document_by_itself():
+    assert arguments(["--talks", "100000"]).output is None
+    assert arguments([]).output.name == "performance.md"
