@@ -10,6 +10,7 @@ from werkzeug.routing import BaseConverter
 
 from talks import markup
 
+FRONT_MATTER = re.compile(r"---\n(?P<front>.*?)^---(?:\n(?P<body>.*))?", re.DOTALL | re.MULTILINE)
 CONTENT = Path(__file__).parent / "content"
 
 bp = Blueprint("pages", __name__)
@@ -22,12 +23,18 @@ class FlatPage(NamedTuple):
 
 def read_page(path):
     """The page in a file that begins with lines of ``key: value`` between two lines of ``---``."""
-    text = path.read_text(encoding="utf-8")
-    start, front, body = text.split("---\n", 2)
-    fields = dict(line.split(": ", 1) for line in front.splitlines())
-    if start or "title" not in fields:
-        raise ValueError(f"{path.name} does not begin with a title in front matter")
-    return FlatPage(fields["title"], Markup(markup.render_page(body)))
+    parts = FRONT_MATTER.fullmatch(path.read_text(encoding="utf-8-sig"))
+    if not parts:
+        raise ValueError(f"{path.name} does not begin with front matter between two lines of ---")
+    fields = {}
+    for line in filter(str.strip, parts["front"].splitlines()):
+        key, colon, value = line.partition(":")
+        if not colon:
+            raise ValueError(f"{path.name}: {line!r} in the front matter is not a key, a colon and a value")
+        fields[key.strip()] = value.strip()
+    if not fields.get("title"):
+        raise ValueError(f"{path.name} has no title in its front matter")
+    return FlatPage(fields["title"], Markup(markup.render_page(parts["body"] or "")))
 
 
 # Read at the start: a page costs a look into this dictionary.
