@@ -1,8 +1,6 @@
 # Talks: `make` lists what there is.
 PYTHON ?= python3
-PORT ?= 8000
 BIN := .venv/bin
-export PORT
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test quick cover bench soak vendor check format

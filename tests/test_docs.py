@@ -78,6 +78,15 @@ def test_the_readme_has_every_target_of_make():
     assert said == set(targets)
 
 
+def test_make_leaves_every_setting_to_env_but_the_demos_database():
+    """What make exports would win over `.env`."""
+    text = (ROOT / "Makefile").read_text()
+
+    named = re.findall(r"^(?:[a-z]+: )?(?:export )?([A-Z_]+)\b", text, re.M)
+
+    assert set(named) & {setting.name for setting in SETTINGS} == {"DATABASE_URL"}
+
+
 def documented_addresses():
     """{address: its methods, as a set}"""
     rows = table_rows((ROOT / "docs" / "addresses.md").read_text(encoding="utf-8"))
