@@ -1,16 +1,19 @@
 """The Flask application and its settings. Nothing else."""
 
 import os
+import re
 import secrets
 import sys
+from email.utils import parseaddr
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote
 
 from dotenv import load_dotenv
 from flask import Flask
 
 from talks.databases import sqlite_path
+from talks.layers.limits import parsed_host, site_host
 
 ROOT = Path(__file__).resolve().parent
 SECRETS = ("SECRET_KEY", "MAIL_PASSWORD", "DATABASE_URL")  # never printed
@@ -24,7 +27,7 @@ class SettingError(ValueError):
 def number(lowest, highest):
     def read(value):
         value = value.strip()
-        if not (value.isascii() and value.isdigit() and lowest <= int(value) <= highest):
+        if not (re.fullmatch("[0-9]{1,9}", value) and lowest <= int(value) <= highest):
             raise ValueError(f"use a whole number from {lowest} to {highest}")
         return int(value)
 
@@ -45,21 +48,45 @@ def switch(value):
 
 
 def hosts(value):
-    return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+    found = tuple(host.strip().lower() for host in value.split(",") if host.strip())
+    if not all(map(parsed_host, found)):
+        raise ValueError("use names of hosts by comma, like tube.example.org")
+    return found
 
 
 def site_url(value):
+    value = value.strip().rstrip("/")
+    try:
+        if value:
+            site_host(value)
+        if re.fullmatch(r"(https?://[^/?#@\\\s]+)?", value, re.IGNORECASE):
+            return value
+    except ValueError:
+        pass  # said below, with what would be right
+    raise ValueError("use the site's address without a path, like https://talks.example.org")
+
+
+def mailbox(value):
     value = value.strip()
-    part = urlsplit(value)
-    if value and (part.scheme not in ("http", "https") or not part.hostname or part.path.strip("/")):
-        raise ValueError("use the site's address without a path, like https://talks.example.org")
-    return value.rstrip("/")
+    if value and not ("@" in parseaddr(value)[1] and value.isprintable()):
+        raise ValueError("use an address like talks@example.org or Talks <talks@example.org>")
+    return value
+
+
+def syslog(value):
+    value = value.strip()
+    host, _, port = value.rpartition(":")
+    if value and not value.startswith("/") and not (host and re.fullmatch("[0-9]{1,5}", port)):
+        raise ValueError("use host:port or the path of a socket, like /dev/log")
+    return value
 
 
 def database_url(value):
     value = value.strip()
+    if "://" not in value or "\0" in unquote(value):
+        raise ValueError("use sqlite:///path/to/file.db")
     path = sqlite_path(value)
-    return value if path is None else f"sqlite:///{ROOT / path}"
+    return value if path is None else f"sqlite:///{quote(str(ROOT / path))}"
 
 
 class Setting(NamedTuple):
@@ -121,14 +148,15 @@ SETTINGS = (
     Setting("MAIL_USE_SSL", "0", "1: TLS from the first byte (port 465).", switch),
     Setting("MAIL_USERNAME", "", "Name to sign in to the SMTP server with; empty: none."),
     Setting("MAIL_PASSWORD", "", "Password for it."),
-    Setting("MAIL_SENDER", "talks@localhost", "The address that mail comes from."),
+    Setting("MAIL_SENDER", "talks@localhost", "The address that mail comes from.", mailbox),
     Setting("MAIL_SUBJECT_PREFIX", "[talks] ", "Begins every subject.", str),
     Setting(
         "MAIL_ERROR_RECIPIENT",
         "",
         "Who is told of errors, at most once per kind and hour. Empty: nobody.",
+        mailbox,
     ),
-    Setting("SYSLOG", "", "host:port or /dev/log: errors and warnings go there too."),
+    Setting("SYSLOG", "", "host:port or /dev/log: errors and warnings go there too.", syslog),
     Setting("PORT", "8000", "The port that gunicorn listens on.", number(1, 65535)),
     Setting("WEB_CONCURRENCY", "2", "Number of gunicorn workers.", number(1, 256)),
 )
@@ -142,7 +170,7 @@ def read_settings(environ):
         try:
             values[setting.name] = setting.read(text)
         except ValueError as error:
-            shown = "…" if setting.name in SECRETS else repr(text)
+            shown = "…" if setting.name in SECRETS else repr(text[:80])
             raise SettingError(f"{setting.name}={shown}: {error}") from None
     return values
 
@@ -154,6 +182,8 @@ def made_once(path):
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         with open(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())  # a secret that the next power cut takes back ends every session
         try:
             os.link(draft, path)  # fails when another process was faster: its secret counts
         except FileExistsError:
@@ -174,6 +204,7 @@ def configure(app, environ):
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=30 * 24 * 3600,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a draft may stay open over night
+        WTF_CSRF_SSL_STRICT=False,  # asks for a Referer, which pages with a token keep browsers from sending
     )
     try:
         app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or made_once(
@@ -181,8 +212,10 @@ def configure(app, environ):
         )
     except OSError as error:
         raise SettingError(
-            f"SECRET_KEY: {error.filename} cannot be made ({error.strerror}); set it"
+            f"SECRET_KEY: {error.filename} cannot be made or read ({error.strerror}); set it"
         ) from None
+    if not app.config["SECRET_KEY"]:
+        raise SettingError("SECRET_KEY: instance/secret_key is empty; delete it, or set SECRET_KEY")
 
 
 if os.environ.get("TALKS_CONFIG") != "testing":
