@@ -8,7 +8,7 @@ import re
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
-from forms import USERNAME, LoginForm, SetupForm
+from forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from models import LoginAttempt, Session, User, database, utcnow
 from talks import passwords, tokens
 
@@ -16,9 +16,6 @@ SETUP_SECONDS = 3600
 
 bp = Blueprint("accounts", __name__, url_prefix="/auth")
 login_manager = LoginManager()
-login_manager.login_view = "accounts.login"
-login_manager.login_message = "Sign in to go on."
-login_manager.login_message_category = "info"
 login_manager.session_protection = None  # the session is a row of ours, not a guess from the browser's name
 
 
@@ -60,10 +57,8 @@ def create_account(
     username, email, *, password="", password_hash="", name="", is_admin=False, is_speaker=False
 ):
     """A confirmed account. Raises Refused."""
-    if not USERNAME.fullmatch(username):
-        raise Refused(
-            f"{username!r} cannot be a username: letters, digits, dots and hyphens only.", "username"
-        )
+    if not USERNAME.fullmatch(username) or len(username) > User.username.max_length:
+        raise Refused(f"{username[:40]!r} cannot be a username. {USERNAME_RULE}", "username")
     with database.atomic():
         if User.select().where(User.username == username).exists():
             raise Refused(f"The username {username} is taken.", "username")
@@ -101,7 +96,8 @@ def network(address):
         ip = ipaddress.ip_address(address or "")
     except ValueError:
         return "unknown"
-    return str(ip if ip.version == 4 else ipaddress.ip_network((ip, 64), strict=False))
+    ip = getattr(ip, "ipv4_mapped", None) or ip  # how a server on IPv6 sees IPv4: all of it is one /64
+    return str(ip if ip.version == 4 else ipaddress.ip_network((int(ip), 64), strict=False))
 
 
 def safe_next(target):
@@ -117,6 +113,14 @@ def safe_next(target):
 @login_manager.user_loader
 def load_user(token):
     return Session.user_of(token)
+
+
+@login_manager.unauthorized_handler
+def ask_to_sign_in():
+    """To the sign-in page, and from there back to the page that was asked for, if it was one."""
+    flash("Sign in to go on.", "info")
+    target = request.full_path.rstrip("?") if "GET" in request.url_rule.methods else None
+    return redirect(url_for("accounts.login", next=target), 303)
 
 
 @bp.route("/login", methods=["GET", "POST"])
@@ -195,9 +199,13 @@ def setup(token):
         else:
             flash("This site has its administrator. Sign in.", "info")
         return redirect(url_for("timeline.index" if user else "accounts.login"), 303)
-    return private(render_template("accounts/setup.html", form=form), 422 if form.errors else 200)
+    return render_template("accounts/setup.html", form=form), 422 if form.errors else 200
 
 
-def private(page, status):
-    """A page whose address holds a token: kept by no cache, told to nobody."""
-    return page, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+@bp.after_request
+def keep_private(response):
+    """An answer under an address that holds a token is kept by no cache, and the address told to nobody."""
+    if "token" in (request.view_args or {}):
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Referrer-Policy"] = "no-referrer"
+    return response
