@@ -5,6 +5,7 @@ import sys
 from functools import wraps
 
 import click
+import peewee
 from flask import current_app
 from flask.cli import with_appcontext
 from wtforms.validators import ValidationError
@@ -22,9 +23,15 @@ def with_database(function):
     @with_appcontext
     @wraps(function)
     def connected(*args, **kwargs):
-        with database.connection_context():
+        try:
+            database.connect(reuse_if_open=True)
             database.create_tables(TABLES)
+        except peewee.DatabaseError as error:
+            raise click.ClickException(f"DATABASE_URL: the database cannot be used ({error}).") from None
+        try:
             return function(*args, **kwargs)
+        finally:
+            database.close()
 
     return connected
 
@@ -62,7 +69,14 @@ def asked_password():
             raise click.ClickException("The two passwords are not the same. Nothing was added.")
     if not password or len(password) > passwords.LONGEST:
         raise click.ClickException(f"A password has 1 to {passwords.LONGEST} characters.")
+    if not is_text(password):
+        raise click.ClickException("The password is not UTF-8 text.")
     return {"password": password}
+
+
+def is_text(value):
+    """Whether `value` came as UTF-8; bytes that did not are half characters in it."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 @click.command("import-pyvideo")
