@@ -152,6 +152,14 @@ def for_every_page():
     }
 
 
+@app.shell_context_processor
+def shell_names():
+    """`flask shell` starts with the models, and with the database open."""
+    prepare_database()
+    database.connect()
+    return {model.__name__: model for model in TABLES}
+
+
 def error_page(status, message, request_id, newest=()):
     """The site's own page about an error."""
     title = HTTP_STATUS_CODES[status].capitalize()
