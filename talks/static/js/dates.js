@@ -4,14 +4,17 @@
   const day = new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" });
   const moment = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
 
+  // Of an unknown place: the same hour for every reader.
+  const hour = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+
   for (const element of document.querySelectorAll("time[data-date]")) {
     const written = element.dateTime;
     const timed = written.includes("T");
-    if (timed && !/(Z|[+-]\d\d:\d\d)$/.test(written)) continue; // local time of an unknown place
-    const at = new Date(written);
+    const zoned = /(Z|[+-]\d\d:\d\d)$/.test(written);
+    const at = new Date(timed && !zoned ? `${written}Z` : written);
     if (Number.isNaN(at.getTime())) continue;
-    if (timed) element.title = `${element.textContent} where it was given`;
-    element.textContent = (timed ? moment : day).format(at);
+    if (timed && zoned) element.title = `${element.textContent} where it was given`;
+    element.textContent = (!timed ? day : zoned ? moment : hour).format(at);
     element.lang = language;
   }
 
