@@ -17,9 +17,10 @@ chdir = str(ROOT)
 wsgi_app = "main:application"
 bind = f"127.0.0.1:{app.config['PORT']}"
 workers = app.config["WEB_CONCURRENCY"]
-# Threads only so that a slow reader does not hold a whole worker: with SQLite, more workers serve more.
+# Threads are for the slow: who sends a request byte by byte, or has only opened a connection, holds one.
+# They do not make SQLite faster; more workers do.
 worker_class = "gthread"
-threads = 4
+threads = 16
 # Settings are read, pages drawn and the secret made once, before the fork.
 preload_app = True
 # Forwarded headers are our own layer's business: TRUSTED_PROXIES says who is believed.

@@ -138,7 +138,7 @@ def prepare_database():
     try:
         with database.connection_context():
             database.create_tables(TABLES)
-    except peewee.OperationalError as error:
+    except peewee.DatabaseError as error:  # away, or not a database at all
         sys.exit(f"DATABASE_URL: the database cannot be opened ({error})")
 
 
