@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import peewee
-from flask import jsonify, make_response, redirect, render_template, request, url_for
+from flask import abort, jsonify, make_response, redirect, render_template, request, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
 from flask_wtf import CSRFProtect
@@ -104,6 +104,15 @@ class Talks:
 def open_connection():
     """Before every other hook: what refuses a request draws a page that says who is signed in."""
     database.connect(reuse_if_open=True)
+
+
+@app.before_request
+def read_query():
+    """A query that is no UTF-8 is no query: werkzeug would raise wherever it is first asked for."""
+    try:
+        request.args  # noqa: B018, asked for what it raises
+    except UnicodeDecodeError:
+        abort(400)
 
 
 @app.teardown_request
