@@ -6,11 +6,12 @@ import secrets
 from datetime import date
 from pathlib import Path
 
-from models import Talk, User, database
-from talks import accounts, publishing, speakers
+from models import User, database
+from talks import accounts, passwords, publishing, speakers
 from talks.exchange import pyvideo
 
 SAMPLE = Path(__file__).parent / "sample"
+DOMAIN = "@demo.example"
 ROLES = {
     "member": {},
     "speaker": {"is_speaker": True},
@@ -40,37 +41,42 @@ TALKS = (
 
 
 def load(instance_path):
-    """Fill what is empty, keep what was written; returns the lines to print."""
-    if not Talk.select().exists():
-        pyvideo.run(SAMPLE)
+    """Import what is missing of the sample, keep what was written; returns three sign-ins as lines."""
+    pyvideo.run(SAMPLE)
     file = Path(instance_path) / "demo-sign-ins.json"
-    sign_ins = json.loads(file.read_text()) if file.exists() else {}
-    if not User.by_email(email_of("speaker")):
-        sign_ins = make_people()
+    known = read_passwords(file)
+    with database.atomic():
+        sign_ins = {role: password_of(role, known.get(role)) for role in ROLES}
+    if sign_ins != known:
         with open(os.open(file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as opened:
             json.dump(sign_ins, opened)
-    width = max(len(email) for email in sign_ins) if sign_ins else 0
-    return [f"{role:13}  {email:{width}}  {password}" for email, (role, password) in sign_ins.items()]
+    return [f"{role:13}  {role + DOMAIN:26}  {password}" for role, password in sign_ins.items()]
 
 
-def email_of(role):
-    return f"{role}@demo.example"
+def read_passwords(file):
+    """{role: password} as the last start wrote it; empty when it cannot be read."""
+    try:
+        return dict(json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
-def make_people():
-    """{address: (role, password)}; the speaker gets a talk and a draft."""
-    sign_ins = {}
-    with database.atomic():
-        for role, rights in ROLES.items():
-            password = secrets.token_urlsafe(9)
-            name = f"Demo {role.capitalize()}"
-            user = accounts.create_account(
-                f"demo-{role}", email_of(role), password=password, name=name, **rights
-            )
-            sign_ins[email_of(role)] = (role, password)
-            if role == "speaker":
-                bio = "Not a real person: sign in as the demo's speaker to try what speakers can do."
-                speakers.save_profile(user, {"bio": bio})
-                for values, publish in TALKS:
-                    publishing.save(None, values | {"speakers": [], "date": date.today()}, user, publish)
-    return sign_ins
+def password_of(role, known):
+    """The password of the demo's person of that role: the `known` one while it works, else a new one."""
+    user = User.by_email(role + DOMAIN)
+    if user and known and passwords.verify(user.password_hash, known):
+        return known
+    password = secrets.token_urlsafe(9)
+    if user:
+        user.set_password(password)
+        user.save()
+        return password
+    user = accounts.create_account(
+        f"demo-{role}", role + DOMAIN, password=password, name=f"Demo {role.capitalize()}", **ROLES[role]
+    )
+    if role == "speaker":
+        bio = "Not a real person: sign in as the demo's speaker to try what speakers can do."
+        speakers.save_profile(user, {"bio": bio})
+        for values, publish in TALKS:
+            publishing.save(None, values | {"speakers": [], "date": date.today()}, user, publish)
+    return password
