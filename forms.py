@@ -92,7 +92,7 @@ class CivilDateField(DateField):
             raise ValueError("Write the date as year, month and day, like 2024-05-31.") from None
         if value.tzinfo is not None or value.year < 1900:
             raise ValueError("Write a date after 1900, without a zone, like 2024-05-31.")
-        self.data = value if "T" in typed else value.date()
+        self.data = value if ":" in typed or "T" in typed else value.date()
 
     def _value(self):
         if self.raw_data:
@@ -161,10 +161,14 @@ TalkColumns = model_form(
 )
 
 
+TEXTS = ("title", "description", "venue", "venue_url", "license", "language", "event")
+
+
 class TalkForm(TalkColumns):
     """A talk. `slides` and `video` take an address or an embed code, and become addresses.
 
-    `values()` is what `publishing.save` takes.
+    `values()` is what `publishing.save` takes. A field that still says what the form of its talk said stays
+    out of it, and passes: what an import brought may not fit, and need not.
     """
 
     speakers = TextAreaField("Speakers", **line(10_000))
@@ -177,34 +181,58 @@ class TalkForm(TalkColumns):
     tags = StringField("Tags", **line(4_000))
     language = SelectField("Language", validators=[Optional()])
     links = TextAreaField("Other links", **line(60_000))
-    status = SelectField("Status", choices={"draft": "Draft", "published": "Published"})
+    status = SelectField("Status", choices={"draft": "Draft", "published": "Published"}, default="draft")
     version = HiddenField()  # of the talk when the form was opened, so that two people notice each other
 
     def __init__(self, talk=None, **kwargs):
-        super().__init__(data=typed_values(talk) if talk else {"language": "en"}, **kwargs)
-        self.talk = talk
+        self.stored = typed_values(talk) if talk else {}
+        self.untouched = frozenset()
+        super().__init__(data=self.stored or {"language": "en"}, **kwargs)
         known = dict(language_choices())
         if talk and talk.language:
             known.setdefault(talk.language, language_name(talk.language))
         self.language.choices = {"": "Not said"} | known
 
+    @property
+    def changes_nothing(self):
+        """Whether it says what is stored already, as when it is sent twice."""
+        return bool(self.stored) and self.untouched | {"version"} >= self.stored.keys()
+
+    def validate(self, extra_validators=None):
+        self.untouched = frozenset(
+            name
+            for name, value in self.stored.items()
+            if not misread(self[name]) and as_typed(self[name].data) == as_typed(value)
+        )
+        super().validate(extra_validators)
+        for name in self.untouched:
+            self[name].errors = ()
+        return not self.errors
+
     def validate_video(self, field):
-        self._recognise(field, "video", self.talk.video_url if self.talk else "")
+        self._recognise(field)
 
     def validate_slides(self, field):
-        self._recognise(field, "slides", self.talk.slides_url if self.talk else "")
+        self._recognise(field)
 
-    def _recognise(self, field, kind, stored):
-        if field.data == stored:  # an imported address that no player fits may stay
+    def _recognise(self, field):
+        if field.name in self.untouched:
             return
         try:
-            found = embeds.recognise(field.data, kind, current_app.config["PEERTUBE_HOSTS"])
+            found = embeds.recognise(field.data, field.name, current_app.config["PEERTUBE_HOSTS"])
         except embeds.Refused as refusal:
             raise ValidationError(str(refusal)) from None
         field.data, field.hint = found.address, found.hint
 
+    def validate_time(self, field):
+        if field.data and not self.date.data:
+            raise ValidationError("A time needs its date.")
+
     def validate_duration(self, field):
-        read_duration(field.data)
+        try:
+            read_duration(field.data)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
     def validate_event(self, field):
         if not slug(field.data):
@@ -229,34 +257,27 @@ class TalkForm(TalkColumns):
                 raise ValidationError(f"“{name[:40]}” is not a tag of at most 64 letters.")
 
     def validate_links(self, field):
-        lines = field.data.splitlines()
+        lines = [(number, text) for number, text in enumerate(field.data.split("\n"), 1) if text.strip()]
         if len(lines) > MOST_LINKS:
             raise ValidationError(f"At most {MOST_LINKS} links; these are {len(lines)}.")
-        for number, text in enumerate(lines, 1):
+        for number, text in lines:
             read_link(text, f"Line {number}: ")
 
     def values(self):
         """Columns of `Talk`, and `speakers`, `tags`, `links`, `event` as plain values."""
-        day = self.date.data
-        if day and self.time.data and not isinstance(day, datetime):
-            day = datetime.combine(day, self.time.data)
-        return {
-            "title": self.title.data,
-            "description": self.description.data or "",
-            "venue": self.venue.data or "",
-            "venue_url": self.venue_url.data or "",
-            "license": self.license.data or "",
-            "video_url": self.video.data or "",
-            "slides_url": self.slides.data or "",
-            "date": day,
-            "time_zone": (self.time_zone.data or "") if isinstance(day, datetime) else "",
-            "duration_s": read_duration(self.duration.data or ""),
-            "language": self.language.data or "",
-            "event": self.event.data or "",
-            "speakers": split_names(self.speakers.data or ""),
-            "tags": split_tags(self.tags.data or ""),
-            "links": [read_link(text) for text in (self.links.data or "").splitlines() if text.strip()],
+        return self._when() | {
+            name: read(self[field].data or "")
+            for name, (field, read) in READ_FROM.items()
+            if field not in self.untouched
         }
+
+    def _when(self):
+        if {"date", "time", "time_zone"} <= self.untouched:
+            return {}
+        day, timed = self.date.data, isinstance(self.date.data, datetime)
+        if day and self.time.data and not timed:
+            day, timed = datetime.combine(day, self.time.data), True
+        return {"date": day, "time_zone": (self.time_zone.data or "") if timed else ""}
 
 
 def typed_values(talk):
@@ -267,13 +288,26 @@ def typed_values(talk):
         "venue_url": talk.venue_url, "time_zone": talk.time_zone, "language": talk.language,
         "video": talk.video_url, "slides": talk.slides_url, "status": talk.status,
         "event": talk.event.title if talk.event else "",
-        "date": talk.date.date() if timed else talk.date, "time": talk.date.time() if timed else None,
+        "date": talk.date.date() if timed else talk.date,
+        "time": talk.date.time().replace(second=0, microsecond=0) if timed else None,
         "duration": duration(talk.duration_s),
         "speakers": "\n".join(speaker.name for speaker in talk.speakers),
         "tags": ", ".join(tag.name for tag in talk.tags),
         "links": "\n".join(f"{link.url} {link.label}".strip() for link in talk.links),
         "version": talk.updated_at.isoformat(),
     }  # fmt: skip
+
+
+def misread(field):
+    """Whether something was typed that the field could not read; nothing typed is nothing wrong."""
+    return field.process_errors and any(text.strip() for text in field.raw_data)
+
+
+def as_typed(value):
+    """`value` as it comes back from a browser: other line ends, no blanks around it, "" for None."""
+    if isinstance(value, str):
+        return trimmed(value).replace("\r", "\n")
+    return "" if value is None else value
 
 
 def split_names(text):
@@ -295,10 +329,25 @@ def without_repeats(names, key):
 
 def read_link(text, where=""):
     """(address, label) of one line. Raises ValidationError."""
-    address, _, label = text.strip().partition(" ")
+    address, label = [*text.split(maxsplit=1), "", ""][:2]
     found = embeds.web_address(address)
     if found is None:
         raise ValidationError(f"{where}begin with a whole web address, then a space and what it is.")
     if len(label.strip()) > Link.label.max_length:
         raise ValidationError(f"{where}say what it is in at most {Link.label.max_length} characters.")
     return found, label.strip()
+
+
+def read_links(text):
+    return [read_link(line) for line in text.split("\n") if line.strip()]
+
+
+READ_FROM = {  # what `TalkForm.values` gives -> the field it is typed in, and how that is read
+    **{name: (name, str) for name in TEXTS},
+    "video_url": ("video", str),
+    "slides_url": ("slides", str),
+    "duration_s": ("duration", read_duration),
+    "speakers": ("speakers", split_names),
+    "tags": ("tags", split_tags),
+    "links": ("links", read_links),
+}

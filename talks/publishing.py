@@ -1,5 +1,6 @@
 """Writing talks: drafts, publication, changes, deletion and bringing back."""
 
+from datetime import date
 from functools import wraps
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
@@ -41,15 +42,7 @@ def save(talk, values, by, publish=False, version=None):
         elif version and Talk.get_by_id(talk.id).updated_at != version:
             raise Conflict
         shown_at = shown_in(talk)
-        for name in COLUMNS:
-            if name in values:
-                setattr(talk, name, values[name])
-        if "event" in values:
-            talk.event = event_named(values["event"], talk)
-        talk.slug = slug(talk.title)
-        talk.description_html = markup.render(talk.description)
-        talk.updated_at = utcnow()
-        talk.save()
+        set_columns(talk, values)
         if "speakers" in values and talk.owned_by(by):
             set_speakers(talk, values["speakers"], by)
         if "tags" in values:
@@ -61,6 +54,26 @@ def save(talk, values, by, publish=False, version=None):
     if newly_published:
         talk_published.send(talk)
     return talk
+
+
+def set_columns(talk, values):
+    """Write what stands in the talk's own row, and what follows from it elsewhere."""
+    before = talk.event_id, talk.date
+    for name in COLUMNS:
+        if name in values:
+            setattr(talk, name, values[name])
+    if "title" in values:
+        talk.slug = slug(talk.title)
+    if "description" in values:
+        talk.description_html = markup.render(talk.description)
+    if "event" in values:
+        talk.event = event_named(values["event"], talk.event)
+    talk.updated_at = utcnow()
+    talk.save()
+    if (talk.event_id, talk.date) != before and talk.event and talk.date:
+        widen(talk.event, talk.date.isoformat()[:10])
+    if talk.date != before[1]:
+        TalkTag.update(date=talk.date).where(TalkTag.talk == talk).execute()
 
 
 def change_status(talk, act):
@@ -91,18 +104,25 @@ def recount(*places):
     Tag.recount(tags)
 
 
-def set_speakers(talk, names, owner):
-    """Name who speaks. A typed name is a speaker of the talk already, its owner, or an unclaimed profile:
-    nobody else's account is drawn in by writing its name.
+def set_speakers(talk, names, by):
+    """Name who speaks; nobody named is the owner.
+
+    A typed name is a speaker of the talk already (all of them, where two are called alike), its owner, who
+    writes it, or an unclaimed profile: nobody else's account is drawn in by writing its name.
     """
-    known = {fold(user.name): user for user in [owner, *talk.speakers] if user}
-    people = {}
-    for name in names or [owner.name]:
-        user = known.get(fold(name)) or profile_named(name)
-        people[user.id] = user
+    known = {fold(user.name): [user] for user in (by, talk.owner) if user}
+    known |= {
+        key: [user for user in talk.speakers if fold(user.name) == key]
+        for key in {fold(user.name) for user in talk.speakers}
+    }
+    found = [user for name in names for user in known.get(fold(name)) or [profile_named(name)]]
+    if not names and talk.owner:
+        found = [talk.owner]
+    people = {user.id: user for user in found}
     TalkSpeaker.delete().where(TalkSpeaker.talk == talk).execute()
     rows = [{"talk": talk, "user": id_, "position": place} for place, id_ in enumerate(people)]
-    TalkSpeaker.insert_many(rows).execute()
+    if rows:
+        TalkSpeaker.insert_many(rows).execute()
     talk.speakers = list(people.values())
 
 
@@ -121,20 +141,24 @@ def set_links(talk, links):
         Link.create(talk=talk, url=url, label=label, kind=kinds.get(url) or kind_of(url))
 
 
-def event_named(title, talk):
-    """The event of that title, made when there is none; its days are widened to hold the talk's."""
+def event_named(title, present):
+    """The event of that title, `present` first of those called alike; made when there is none."""
     if not title:
         return None
-    event = Event.get_or_none(Event.title == title) or Event.get_or_none(Event.slug == slug(title))
-    if event is None:
-        event = Event.create(title=title, slug=free_slug(Event, slug(title), title))
-    day = talk.date.isoformat()[:10] if talk.date else ""
-    if day and not (event.starts_on and Event.starts_on.db_value(event.starts_on) <= day):
-        event.starts_on = day
-    if day and not (event.ends_on and Event.ends_on.db_value(event.ends_on) >= day):
-        event.ends_on = day
+    if present and present.title == title:
+        return present
+    whole = slug(title, Event.title.max_length)  # two long titles that begin alike are two events
+    event = Event.get_or_none(Event.title == title) or Event.get_or_none(Event.slug == whole)
+    return event or Event.create(title=title, slug=free_slug(Event, slug(title), title))
+
+
+def widen(event, day):
+    """Let the days of `event` hold `day`, an ISO date."""
+    if not event.starts_on or Event.starts_on.db_value(event.starts_on) > day:
+        event.starts_on = date.fromisoformat(day)
+    if not event.ends_on or Event.ends_on.db_value(event.ends_on)[:10] < day:
+        event.ends_on = date.fromisoformat(day)
     event.save()
-    return event
 
 
 def publishers_only(view):
@@ -185,18 +209,20 @@ def edit(talk_id):
         flash("This talk is deleted. Bring it back to change it.", "info")
         return redirect(url_for(".mine"), 303)
     form = TalkForm(talk)
+    if not talk.owned_by(current_user):
+        form.speakers.render_kw = {"readonly": True}
     if not form.validate_on_submit():
         return talk_form(form, talk)
     publish = form.status.data == "published" and talk.is_draft
     opened = talk.updated_at if form.version.data == talk.updated_at.isoformat() else None
     try:
-        if form.version.data and opened is None:
+        if form.version.data and opened is None and not form.changes_nothing:
             raise Conflict
         save(talk, form.values(), current_user._get_current_object(), publish, opened)
         if form.status.data == "draft" and talk.is_published:
             change_status(talk, Talk.unpublish)
     except Conflict:
-        form.version.raw_data = [Talk.get_by_id(talk_id).updated_at.isoformat()]
+        form.version.data = Talk.get_by_id(talk_id).updated_at.isoformat()
         form.form_errors.append(
             "Somebody changed this talk since you opened it. What you typed is below and not saved. "
             "Look at the talk in another tab, then save again to replace it."
@@ -240,7 +266,7 @@ def mine():
 @bp.post("/edit/<id:talk_id>/publish")
 @publishers_only
 def publish(talk_id):
-    return move(editable_talk(talk_id), Talk.publish, "Published.", "It is published already.")
+    return move(editable_talk(talk_id), Talk.publish, "Published.", "It was not a draft: nothing changed.")
 
 
 @bp.post("/edit/<id:talk_id>/unpublish")

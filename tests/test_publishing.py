@@ -1,0 +1,392 @@
+"""Writing talks: who may, what moves, and that nothing is lost or miscounted."""
+
+import random
+from contextlib import contextmanager
+from datetime import date
+
+import pytest
+from browsing import Form, form_of, write
+from conftest import person
+from written import a_talk, names_of, reloaded, rows
+
+import main
+from models import Alias, Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User
+from talks import publishing
+from talks.names import fold
+from talks.signals import talk_published
+
+
+@contextmanager
+def sent_talks():
+    sent = []
+
+    def note(talk):
+        sent.append((talk.id, main.database.in_transaction()))
+
+    with talk_published.connected_to(note):
+        yield sent
+
+
+# Who may
+
+
+@pytest.mark.parametrize("path", ["/new", "/edit/1", "/mine"])
+def test_a_visitor_signs_in_and_comes_back(client, ada, path):
+    a_talk(ada)
+    answer = client.get(path)
+    assert answer.status_code == 303 and answer.location.startswith("/auth/login?next=")
+
+    back = client.submit(answer.location, email=ada.email, password="correct horse battery")
+
+    assert (back.status_code, back.location) == (303, path)
+
+
+@pytest.mark.parametrize("path", ["/new", "/edit/1", "/mine"])
+def test_a_member_is_refused(as_bob, ada, path):
+    a_talk(ada, status="published")
+    answer = as_bob.get(path)
+
+    assert answer.status_code == 403 and "Only speakers publish talks here" in answer.text
+
+
+@pytest.mark.parametrize("status, answer", [("published", 403), ("draft", 404), ("deleted", 404)])
+@pytest.mark.parametrize("act", ["", "/publish", "/unpublish", "/delete", "/restore"])
+def test_another_speaker_changes_nothing(as_ada, status, answer, act):
+    talk = a_talk(person("eve", is_speaker=True), status=status)
+    before = rows()
+
+    assert as_ada.submit(f"/edit/{talk.id}{act}", page="/new", title="Mine").status_code == answer
+    assert rows() == before
+
+
+@pytest.mark.parametrize(
+    "act, answer", [("publish", 303), ("unpublish", 303), ("delete", 403), ("restore", 403)]
+)
+def test_a_co_speaker_publishes_but_does_not_delete(as_ada, ada, act, answer):
+    eve = person("eve", is_speaker=True)
+    talk = a_talk(eve, speakers=[eve, ada])
+
+    assert as_ada.submit(f"/edit/{talk.id}/{act}", page="/new").status_code == answer
+    assert not reloaded(talk).is_deleted
+
+
+def test_an_administrator_changes_a_strangers_talk(as_carol, ada):
+    talk = a_talk(ada, status="published")
+
+    assert write(as_carol, f"/edit/{talk.id}", title="Mended").status_code == 303
+    assert (reloaded(talk).title, reloaded(talk).owner, names_of(talk)) == ("Mended", ada, ["Ada"])
+
+
+def test_an_unknown_talk_is_not_found(as_ada):
+    assert as_ada.get("/edit/99").status_code == 404
+    assert as_ada.submit("/edit/99/publish", page="/new").status_code == 404
+
+
+@pytest.mark.parametrize("act", ["publish", "unpublish", "delete", "restore"])
+def test_a_link_alone_moves_nothing(as_ada, ada, act):
+    assert as_ada.get(f"/edit/{a_talk(ada).id}/{act}").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/new", "/edit/1", "/edit/1/publish", "/edit/1/delete"])
+def test_a_post_without_the_forms_token_is_refused(as_ada, ada, path):
+    a_talk(ada)
+    before = rows()
+
+    assert as_ada.post(path, data={"title": "Forged", "status": "published"}).status_code == 400
+    assert rows() == before
+
+
+# Moves
+
+
+def test_a_new_talk_is_its_writers_draft(as_ada, ada):
+    answer = write(as_ada, title="Ünïcode & me")
+
+    talk = Talk.get()
+    assert (answer.status_code, answer.location) == (303, f"/talk/{talk.id}")
+    assert (talk.status, talk.owner, talk.slug, names_of(talk)) == ("draft", ada, "unicode-and-me", ["Ada"])
+    assert "Saved as a draft" in as_ada.get(answer.location).text
+
+
+def test_a_new_talk_is_published_at_once(as_ada, ada):
+    with sent_talks() as sent:
+        write(as_ada, title="Now", status="published")
+
+    assert Talk.get().is_published and User.get_by_id(ada.id).talk_count == 1
+    assert sent == [(Talk.get().id, False)]
+
+
+def test_publish_unpublish_delete_and_restore(as_ada, ada):
+    talk, seen = a_talk(ada), []
+
+    for act in ("publish", "unpublish", "publish", "delete", "restore"):
+        answer = as_ada.submit(f"/edit/{talk.id}/{act}", page="/new")
+        assert answer.status_code == 303
+        seen.append((reloaded(talk).status, User.get_by_id(ada.id).talk_count))
+
+    assert seen == [("published", 1), ("draft", 0), ("published", 1), ("deleted", 0), ("published", 1)]
+
+
+@pytest.mark.parametrize("act", ["publish", "delete"])
+def test_a_move_sent_twice_moves_once(as_ada, ada, act):
+    talk = a_talk(ada)
+    with sent_talks() as sent:
+        answers = [as_ada.submit(f"/edit/{talk.id}/{act}", page="/new") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert len(sent) == (act == "publish") and all(not inside for _, inside in sent)
+
+
+def test_saving_a_published_talk_announces_nothing(as_ada, ada):
+    talk = a_talk(ada, status="published")
+    with sent_talks() as sent:
+        write(as_ada, f"/edit/{talk.id}", title="Other", status="published")
+
+    assert reloaded(talk).title == "Other" and sent == []
+
+
+def test_publishing_that_fails_announces_and_keeps_nothing(as_ada, ada, monkeypatch):
+    before = rows()
+    monkeypatch.setattr(publishing, "recount", lambda *places: 1 / 0)
+    with sent_talks() as sent, pytest.raises(ZeroDivisionError):
+        publishing.save(None, {"title": "x", "tags": ["t"], "event": "e"}, ada, publish=True)
+
+    assert sent == [] and rows() == before
+
+
+def test_saving_as_a_draft_unpublishes(as_ada, ada):
+    talk = a_talk(ada, status="published")
+    write(as_ada, f"/edit/{talk.id}", status="draft")
+
+    assert reloaded(talk).is_draft and User.get_by_id(ada.id).talk_count == 0
+
+
+def test_a_deleted_talk_is_brought_back_before_it_is_changed(as_ada, ada):
+    talk = a_talk(ada, status="deleted")
+
+    answer = as_ada.get(f"/edit/{talk.id}")
+
+    assert (answer.status_code, answer.location) == (303, "/mine")
+    assert f'action="/edit/{talk.id}/restore"' in as_ada.get("/mine").text
+
+
+def test_an_administrator_can_bring_back_a_talk_without_owner(as_carol):
+    talk = a_talk(status="deleted", speakers=[])
+
+    assert f'action="/edit/{talk.id}/restore"' in as_carol.get("/mine").text
+    as_carol.submit(f"/edit/{talk.id}/restore", page="/mine")
+    assert reloaded(talk).is_draft
+
+
+# Speakers, tags, links, events
+
+
+def test_a_profile_is_found_by_another_spelling(as_ada):
+    lukasz = User.create(username="lukasz", name="Łukasz Langa", is_speaker=True)
+    Alias.create(user=lukasz, name=lukasz.name, key=fold(lukasz.name))
+
+    write(as_ada, title="Both", speakers="ada\r\nLUKASZ LANGA")
+
+    assert names_of(Talk.get()) == ["Ada", "Łukasz Langa"]
+
+
+def test_writing_the_name_of_an_account_does_not_draw_it_in(as_ada, bob):
+    write(as_ada, title="Not Bob's", speakers="Ada, Bob", status="published")
+
+    speaker = Talk.attach_speakers([Talk.get()])[0].speakers[1]
+    assert speaker.name == "Bob" and speaker != bob and not speaker.is_claimed
+    assert User.get_by_id(bob.id).talk_count == 0
+
+
+def test_speakers_stand_in_the_order_they_were_written(as_ada, ada):
+    talk = a_talk(ada)
+    write(as_ada, f"/edit/{talk.id}", speakers="Zoe, Jr.\nMia, Ada")
+
+    assert names_of(talk) == ["Zoe, Jr.", "Mia", "Ada"]
+
+
+def test_two_speakers_called_alike_both_stay(as_carol, ada):
+    other = User.create(username="ada-2", name="Ada", is_speaker=True)
+    talk = a_talk(ada, speakers=[ada, other])
+
+    write(as_carol, f"/edit/{talk.id}", speakers="Ada, Zoe")
+
+    assert names_of(talk) == ["Ada", "Ada", "Zoe"]
+
+
+def test_a_co_speaker_does_not_change_who_speaks(as_ada, ada):
+    eve = person("eve", is_speaker=True)
+    talk = a_talk(eve, speakers=[eve, ada])
+    assert "readonly" in as_ada.get(f"/edit/{talk.id}").text
+
+    answer = write(as_ada, f"/edit/{talk.id}", title="Ours", speakers="Ada")
+
+    assert answer.status_code == 303
+    assert (reloaded(talk).title, names_of(talk)) == ("Ours", ["Eve", "Ada"])
+
+
+def test_an_administrator_who_names_the_owner_means_the_account(as_carol, ada):
+    talk = a_talk(ada, speakers=[User.create(username="zoe", name="Zoe", is_speaker=True)])
+
+    write(as_carol, f"/edit/{talk.id}", speakers="ADA")
+
+    assert Talk.attach_speakers([reloaded(talk)])[0].speakers == [ada]
+
+
+def test_a_talk_whose_speakers_are_all_taken_out_is_its_owners(as_carol, ada):
+    talk = a_talk(ada)
+
+    write(as_carol, f"/edit/{talk.id}", speakers="")
+
+    assert names_of(talk) == ["Ada"]
+
+
+def test_an_imported_talk_without_speakers_stays_so(as_carol):
+    talk = a_talk(speakers=[])
+
+    write(as_carol, f"/edit/{talk.id}", title="Still nobody's", speakers="")
+
+    assert (reloaded(talk).title, names_of(talk)) == ("Still nobody's", [])
+
+
+def test_tags_that_are_spelt_alike_are_one(as_ada):
+    write(as_ada, title="One", tags="Python, python, Py-thon, C, C++")
+    write(as_ada, title="Two", tags="PYTHON")
+
+    assert sorted(tag.name for tag in Tag.select()) == ["C", "C++", "Python"]
+
+
+def test_a_link_that_stays_keeps_its_kind(as_ada, ada):
+    talk = a_talk(ada)
+    Link.create(talk=talk, url="https://example.org/a", kind="paper")
+
+    write(as_ada, f"/edit/{talk.id}", links="https://example.org/a Read me\nhttps://example.org/b.pdf")
+
+    assert [(link.kind, link.label) for link in Link.select()] == [("paper", "Read me"), ("slides", "")]
+
+
+def test_an_event_is_made_once_and_its_days_widened(as_ada):
+    write(as_ada, title="T", event="PyCon X 2024", date="2024-05-03")
+    write(as_ada, title="T", event="pycon x 2024", date="2024-05-01")
+    write(as_ada, title="T", event="PyCon X 2024", date="2024-05-05T09:00")
+    write(as_ada, title="Undated", event="PyCon X 2024", date="")
+
+    event = Event.get()
+    assert (event.title, event.slug) == ("PyCon X 2024", "pycon-x-2024")
+    assert (event.starts_on, event.ends_on) == (date(2024, 5, 1), date(2024, 5, 5))
+
+
+def test_a_new_date_widens_the_event(as_ada, ada):
+    event = Event.create(slug="e", title="E", starts_on=date(2024, 5, 1), ends_on=date(2024, 5, 1))
+    talk = a_talk(ada, event=event, date=date(2024, 5, 1))
+
+    write(as_ada, f"/edit/{talk.id}", date="2024-05-02")
+
+    assert (Event.get().starts_on, Event.get().ends_on) == (date(2024, 5, 1), date(2024, 5, 2))
+
+
+def test_two_long_titles_that_begin_alike_are_two_events(as_ada):
+    for end in ("one", "two"):
+        write(as_ada, title="T", event=f"{'long ' * 30}{end}")
+
+    assert sorted(event.title[-3:] for event in Event.select()) == ["one", "two"]
+
+
+def test_a_talk_stays_at_its_event_where_two_are_called_alike(as_ada, ada):
+    Event.create(slug="first", title="Same")
+    second = Event.create(slug="second", title="Same")
+    talk = a_talk(ada, event=second)
+
+    publishing.save(Talk.get_by_id(talk.id), {"event": "Same"}, ada)
+
+    assert reloaded(talk).event == second
+
+
+def test_the_date_of_a_talk_is_its_date_under_each_tag(ada):
+    talk = publishing.save(None, {"title": "T", "tags": ["a", "b"], "date": date(2020, 1, 1)}, ada)
+
+    publishing.save(talk, {"date": date(2021, 1, 1)}, ada)
+
+    assert [row.date for row in TalkTag.select()] == [date(2021, 1, 1)] * 2
+
+
+# At the same time
+
+
+def test_of_two_who_edit_at_once_the_second_is_told(as_ada, as_carol, ada):
+    talk = a_talk(ada)
+    first, second = form_of(as_ada, f"/edit/{talk.id}"), form_of(as_carol, f"/edit/{talk.id}")
+    as_ada.post(f"/edit/{talk.id}", data=first | {"title": "Ada's"})
+
+    answer = as_carol.post(f"/edit/{talk.id}", data=second | {"title": "Carol's", "venue": "Here"})
+
+    typed = Form(answer.text).fields
+    assert answer.status_code == 422 and "Somebody changed this talk since you opened it" in answer.text
+    assert (typed["title"], typed["venue"], reloaded(talk).title) == ("Carol's", "Here", "Ada's")
+
+    assert as_carol.post(f"/edit/{talk.id}", data=typed).status_code == 303
+    assert (reloaded(talk).title, reloaded(talk).venue) == ("Carol's", "Here")
+
+
+def test_a_form_opened_before_a_move_is_old(as_ada, ada):
+    talk = a_talk(ada)
+    opened = form_of(as_ada, f"/edit/{talk.id}")
+    as_ada.submit(f"/edit/{talk.id}/publish", page="/new")
+
+    assert as_ada.post(f"/edit/{talk.id}", data=opened | {"title": "Old"}).status_code == 422
+    assert reloaded(talk).title == "A talk"
+
+
+def test_an_edit_sent_twice_is_saved(as_ada, ada):
+    talk = a_talk(ada)
+    filled = form_of(as_ada, f"/edit/{talk.id}") | {"title": "Twice", "status": "published"}
+
+    answers = [as_ada.post(f"/edit/{talk.id}", data=filled) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert (reloaded(talk).title, reloaded(talk).status) == ("Twice", "published")
+
+
+def test_a_save_that_meets_a_newer_version_writes_nothing(ada):
+    talk = a_talk(ada)
+    opened = Talk.attach_speakers([reloaded(talk)])[0]
+    publishing.save(Talk.attach_speakers([reloaded(talk)])[0], {"title": "Newer"}, ada)
+    before = rows()
+
+    with pytest.raises(publishing.Conflict):
+        publishing.save(
+            opened, {"title": "Older", "tags": ["t"], "event": "E"}, ada, version=opened.updated_at
+        )
+
+    assert rows() == before
+
+
+# Counts
+
+
+def counted():
+    shown = Talk.select(Talk.id).where(Talk.status == "published")
+    spoken, tagged = TalkSpeaker.talk.in_(shown), TalkTag.talk.in_(shown)
+    return {
+        User: {row.id: TalkSpeaker.select().where(TalkSpeaker.user == row, spoken).count() for row in User},
+        Event: {row.id: shown.where(Talk.event == row).count() for row in Event},
+        Tag: {row.id: TalkTag.select().where(TalkTag.tag == row, tagged).count() for row in Tag},
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_counts_are_right_after_every_move(ada, carol, seed):
+    dice = random.Random(seed)
+    moves = [Talk.publish, Talk.unpublish, Talk.delete_softly, Talk.restore]
+    for _ in range(25):
+        talk = Talk.select().order_by(Talk.id).offset(dice.randrange(6)).first()
+        if talk and dice.random() < 0.5:
+            publishing.change_status(talk, dice.choice(moves))
+        else:
+            values = {"title": "T", "speakers": dice.sample(["Ada", "Zoe", "Mia", "Kim"], dice.randrange(4))}
+            values["event"] = dice.choice(["", "E", "F"])
+            values["tags"] = dice.sample(["a", "b", "c"], dice.randrange(3))
+            talk = talk and Talk.attach_speakers([talk])[0]
+            publishing.save(talk, values, dice.choice([ada, carol]), publish=dice.random() < 0.5)
+        for model, counts in counted().items():
+            assert {row.id: row.talk_count for row in model.select()} == counts
