@@ -4,7 +4,7 @@ from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import PLAYER_HOST, VIDEO, publish, sign_in
+from onscreen import PLAYER_HOST, VIDEO, publish, sign_in
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
