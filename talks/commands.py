@@ -125,7 +125,7 @@ def cron(name):
 @click.command("load-demo")
 @with_database
 def load_demo():
-    """Load the sample into an empty database and print three sign-ins."""
+    """Import what is missing of the sample and print three sign-ins."""
     for line in demo.load(current_app.instance_path):
         click.echo(line)
 
