@@ -133,7 +133,7 @@ def as_carol(database, carol):
 def site(tmp_path_factory):
     """The real site as in production, with the sample and four people. Shared: tests only add to it."""
     made = live.Site(tmp_path_factory.mktemp("site"))
-    made.sign_ins = made.load_demo()
+    made.flask("load-demo")
     for username, *flags in (("ada", "--speaker"), ("bob",), ("carol", "--admin"), ("dora", "--speaker")):
         made.add(username, *flags)
     with made:

@@ -6,7 +6,6 @@ sites run at once: secret, static files and mail are each site's own.
 
 import contextlib
 import http.cookiejar
-import json
 import os
 import random
 import re
@@ -51,14 +50,14 @@ def dying_with_us(command):
     return [setpriv, "--pdeathsig", "TERM", *command] if setpriv else command
 
 
-def wait_for(claim, what, process=None):
+def wait_for(claim, what, process=None, patience_seconds=PATIENCE_SECONDS):
     """Return what `claim` gives as soon as that is true. Fails when `process` ends, or patience does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while not (found := claim()):
         if process is not None and process.poll() is not None:
             raise AssertionError(f"ended with {process.returncode}, waiting for {what}")
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {PATIENCE_SECONDS} s in vain for {what}")
+            raise AssertionError(f"waited {patience_seconds} s in vain for {what}")
         time.sleep(0.05)
     return found
 
@@ -206,18 +205,12 @@ class Site:
         with contextlib.closing(sqlite3.connect(self.folder / "talks.db")) as opened:
             return opened.execute("SELECT count(*) FROM talk WHERE status = 'published'").fetchone()[0]
 
-    def load_demo(self):
-        """Load the sample; returns {role: (address, password)} of its three people."""
-        self.flask("load-demo")
-        sign_ins = json.loads((self.instance / "demo-sign-ins.json").read_text())
-        return {role: (email, password) for email, (role, password) in sign_ins.items()}
-
     def add(self, username, *flags):
         """An account for `username`@example.org."""
         self.flask("adduser", f"{username}@example.org", username, *flags, TALKS_PASSWORD=PASSWORD)
 
     def visitor(self, username=None):
-        """Somebody with cookies of their own, signed in as `username` or `role` of the demo."""
+        """Somebody with cookies of their own, signed in as `username`."""
         visitor = Visitor(self.address)
         if username:
             answer = visitor.sign_in(f"{username}@example.org")

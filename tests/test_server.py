@@ -250,7 +250,7 @@ def test_slow_clients_do_not_stop_others(make_site):
 
 def test_readers_who_take_nothing_do_not_stop_others(make_site):
     site = make_site(TALKS_PER_PAGE=200)
-    site.load_demo()
+    site.flask("load-demo")
     site.start()
     deaf = [connection(site, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20) for _ in range(4)]
     try:
