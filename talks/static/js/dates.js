@@ -2,10 +2,16 @@
 (() => {
   const language = navigator.language;
   const day = new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" });
-  const moment = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short" });
 
-  // Of an unknown place: the same hour for every reader.
-  const hour = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+  // Day and time apart, joined as the server joins them: as long as what stood there, so that no line breaks anew.
+  const both = (zone) => {
+    const formats = [{ dateStyle: "long" }, { timeStyle: "short" }].map(
+      (style) => new Intl.DateTimeFormat(language, { ...style, ...zone }),
+    );
+    return { format: (at) => formats.map((format) => format.format(at)).join(", ") };
+  };
+  const moment = both({});
+  const hour = both({ timeZone: "UTC" }); // of an unknown place: the same hour for every reader
 
   for (const element of document.querySelectorAll("time[data-date]")) {
     const written = element.dateTime;
