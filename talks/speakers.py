@@ -1,5 +1,7 @@
 """Speakers: their pages, their index, and one's own profile."""
 
+import re
+
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from peewee import fn
@@ -62,11 +64,12 @@ def speaker(username):
     if year:
         talks = talks.where(Talk.date >= str(year), Talk.date < str(year + 1))
     page = paginate(talks, BY_DATE, request.args, current_app.config["TALKS_PER_PAGE"], keep=("year",))
-    Talk.attach_speakers(page.items)
     own = current_user.is_authenticated and current_user == found
+    drafts = list(Talk.written_by(found, "draft")) if own else []
+    Talk.attach_speakers([*page.items, *drafts])
     return render_template(
         "speakers/speaker.html", speaker=found, page=page, year=year, years=talks_by_year(found),
-        events=events_of(found), drafts=list(Talk.written_by(found, "draft")) if own else [],
+        events=events_of(found), drafts=drafts,
     )  # fmt: skip
 
 
@@ -79,7 +82,7 @@ def former(username):
 def read_year(text):
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) == 4):
+    if not re.fullmatch("[1-9][0-9]{3}", text):
         abort(404)
     return int(text)
 
