@@ -487,6 +487,7 @@ class Session(BaseModel):
     @classmethod
     def begin(cls, user, remembered):
         """A new session's token, which only the browser will know."""
+        cls.delete().where(cls.expires_at < utcnow()).execute()
         token = secrets.token_urlsafe(32)
         expires_at = utcnow() + (cls.REMEMBERED if remembered else cls.IDLE)
         cls.create(

@@ -27,7 +27,7 @@ TALKS = (
             "event": "The demo",
             "tags": ["demo"],
         },
-        True,
+        "published",
     ),
     (
         {
@@ -35,7 +35,7 @@ TALKS = (
             "description": "Add a video address and publish it.",
             "tags": ["demo"],
         },
-        False,
+        "draft",
     ),
 )
 
@@ -77,6 +77,6 @@ def password_of(role, known):
     if role == "speaker":
         bio = "Not a real person: sign in as the demo's speaker to try what speakers can do."
         speakers.save_profile(user, {"bio": bio})
-        for values, publish in TALKS:
-            publishing.save(None, values | {"speakers": [], "date": date.today()}, user, publish)
+        for values, status in TALKS:
+            publishing.save(None, values | {"speakers": [], "date": date.today()}, user, status)
     return password

@@ -18,28 +18,32 @@ from talks.timeline import visible_talk, with_details
 
 bp = Blueprint("publishing", __name__)
 
+MOST_DELETED = 100  # shown; an administrator sees everybody's
 LAST_CHANGED = Order(Talk.updated_at, Talk.id, descending=True)
 COLUMNS = (
     "title", "description", "venue", "venue_url", "license", "video_url", "slides_url", "date", "time_zone",
     "duration_s", "language",
 )  # fmt: skip
 
+DRAFT = "Only its owner, its speakers and administrators see it."
+
 
 class Conflict(Exception):
     """Somebody saved the talk since the one who saves now opened it."""
 
 
-def save(talk, values, by, publish=False, version=None):
+def save(talk, values, by, status=None, version=""):
     """Write `values` (`TalkForm.values()`, or a part of them) to `talk`; None makes a new draft.
 
-    With `version` (`Talk.updated_at` as read) a talk that somebody changed since raises Conflict and nothing
-    is written. Only its owner and administrators change who speaks.
+    `status` published or draft moves it there. With `version` (`Talk.updated_at` as the form held it) a talk
+    that somebody changed since raises Conflict and nothing is written. Only its owner and administrators
+    change who speaks.
     """
     with database.atomic():
         if talk is None:
             talk = Talk.create(title=values["title"], owner=by)
             talk.speakers = []
-        elif version and Talk.get_by_id(talk.id).updated_at != version:
+        elif version and Talk.get_by_id(talk.id).updated_at.isoformat() != version:
             raise Conflict
         shown_at = shown_in(talk)
         set_columns(talk, values)
@@ -49,7 +53,9 @@ def save(talk, values, by, publish=False, version=None):
             set_tags(talk, values["tags"])
         if "links" in values:
             set_links(talk, values["links"])
-        newly_published = publish and talk.publish()
+        newly_published = status == "published" and talk.publish()
+        if status == "draft":
+            talk.unpublish()
         recount(shown_at, shown_in(talk))
     if newly_published:
         talk_published.send(talk)
@@ -110,11 +116,11 @@ def set_speakers(talk, names, by):
     A typed name is a speaker of the talk already (all of them, where two are called alike), its owner, who
     writes it, or an unclaimed profile: nobody else's account is drawn in by writing its name.
     """
-    known = {fold(user.name): [user] for user in (by, talk.owner) if user}
-    known |= {
-        key: [user for user in talk.speakers if fold(user.name) == key]
-        for key in {fold(user.name) for user in talk.speakers}
-    }
+    known = {}
+    for user in talk.speakers:
+        known.setdefault(fold(user.name), []).append(user)
+    for user in filter(None, (talk.owner, by)):
+        known.setdefault(fold(user.name), [user])
     found = [user for name in names for user in known.get(fold(name)) or [profile_named(name)]]
     if not names and talk.owner:
         found = [talk.owner]
@@ -195,9 +201,8 @@ def new():
     if not form.validate_on_submit():
         form.speakers.data = form.speakers.data or current_user.name
         return talk_form(form, None)
-    publish = form.status.data == "published"
-    talk = save(None, form.values(), current_user._get_current_object(), publish)
-    return saved(form, talk, "Published." if publish else "Saved as a draft. Only you see it.")
+    talk = save(None, form.values(), current_user._get_current_object(), form.status.data)
+    return saved(form, talk, before=None)
 
 
 @bp.route("/edit/<id:talk_id>", methods=["GET", "POST"])
@@ -213,14 +218,9 @@ def edit(talk_id):
         form.speakers.render_kw = {"readonly": True}
     if not form.validate_on_submit():
         return talk_form(form, talk)
-    publish = form.status.data == "published" and talk.is_draft
-    opened = talk.updated_at if form.version.data == talk.updated_at.isoformat() else None
+    before, version = talk.status, "" if form.changes_nothing else form.version.data
     try:
-        if form.version.data and opened is None and not form.changes_nothing:
-            raise Conflict
-        save(talk, form.values(), current_user._get_current_object(), publish, opened)
-        if form.status.data == "draft" and talk.is_published:
-            change_status(talk, Talk.unpublish)
+        save(talk, form.values(), current_user._get_current_object(), form.status.data, version)
     except Conflict:
         form.version.data = Talk.get_by_id(talk_id).updated_at.isoformat()
         form.form_errors.append(
@@ -228,7 +228,7 @@ def edit(talk_id):
             "Look at the talk in another tab, then save again to replace it."
         )
         return talk_form(form, talk)
-    return saved(form, talk, "Published." if publish else "Saved.")
+    return saved(form, talk, before)
 
 
 def talk_form(form, talk):
@@ -242,8 +242,14 @@ def talk_form(form, talk):
     return page, 422 if form.errors else 200
 
 
-def saved(form, talk, message):
-    flash(message, "success")
+def saved(form, talk, before):
+    """Say what became of a talk that was `before` (None: not there), and show it."""
+    if talk.status == before:
+        flash("Saved.", "success")
+    elif talk.is_published:
+        flash("Published.", "success")
+    else:
+        flash(f"{'Unpublished: it is' if before else 'Saved as'} a draft. {DRAFT}", "success")
     for field in (form.video, form.slides):
         if getattr(field, "hint", ""):
             flash(field.hint, "info")
@@ -258,7 +264,7 @@ def mine():
     published = paginate(
         Talk.written_by(me, "published"), LAST_CHANGED, request.args, current_app.config["TALKS_PER_PAGE"]
     )
-    drafts, deleted = list(Talk.written_by(me, "draft")), list(Talk.deleted_by(me))
+    drafts, deleted = list(Talk.written_by(me, "draft")), list(Talk.deleted_by(me).limit(MOST_DELETED))
     Talk.attach_speakers([*published.items, *drafts, *deleted])
     return render_template("publishing/mine.html", published=published, drafts=drafts, deleted=deleted)
 
@@ -272,7 +278,7 @@ def publish(talk_id):
 @bp.post("/edit/<id:talk_id>/unpublish")
 @publishers_only
 def unpublish(talk_id):
-    said = "Unpublished. It is a draft again, and only you see it."
+    said = f"Unpublished: it is a draft. {DRAFT}"
     return move(editable_talk(talk_id), Talk.unpublish, said, "It was not published.")
 
 

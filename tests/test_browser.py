@@ -59,7 +59,7 @@ def test_a_draft_is_not_on_the_timeline(ada, browse, title):
     ada.goto("/new")
     ada.get_by_label("Title").fill(title)
     ada.get_by_role("button", name="Save as draft").click()
-    expect(ada.get_by_text("Only you see it").first).to_be_visible()
+    expect(ada.get_by_text("Only its owner, its speakers and administrators see it").first).to_be_visible()
 
     visitor = browse()
     visitor.goto("/")

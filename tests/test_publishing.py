@@ -149,7 +149,7 @@ def test_publishing_that_fails_announces_and_keeps_nothing(as_ada, ada, monkeypa
     before = rows()
     monkeypatch.setattr(publishing, "recount", lambda *places: 1 / 0)
     with sent_talks() as sent, pytest.raises(ZeroDivisionError):
-        publishing.save(None, {"title": "x", "tags": ["t"], "event": "e"}, ada, publish=True)
+        publishing.save(None, {"title": "x", "tags": ["t"], "event": "e"}, ada, status="published")
 
     assert sent == [] and rows() == before
 
@@ -387,6 +387,8 @@ def test_the_counts_are_right_after_every_move(ada, carol, seed):
             values["event"] = dice.choice(["", "E", "F"])
             values["tags"] = dice.sample(["a", "b", "c"], dice.randrange(3))
             talk = talk and Talk.attach_speakers([talk])[0]
-            publishing.save(talk, values, dice.choice([ada, carol]), publish=dice.random() < 0.5)
+            publishing.save(
+                talk, values, dice.choice([ada, carol]), status=dice.choice(["published", "draft", None])
+            )
         for model, counts in counted().items():
             assert {row.id: row.talk_count for row in model.select()} == counts

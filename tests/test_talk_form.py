@@ -277,7 +277,7 @@ def test_saving_an_edit_without_a_change_changes_nothing(
         "duration_s": duration, "links": [(f"https://example.org/{n}", "") for n in range(len(labels))],
     }  # fmt: skip
     owner = User.get(User.username == "carol")
-    talk = publishing.save(None, values, owner, publish=True)
+    talk = publishing.save(None, values, owner, status="published")
     for link, label in zip(talk.links, labels, strict=True):
         Link.update(label=label).where(Link.id == link.id).execute()
     before = without_version(rows())

@@ -229,6 +229,8 @@ class Visit:
             changed
         )
         columns |= {"imported_digests": talk.imported_digests, "updated_at": self.importer.now}
+        if "thumbnail_url" in changed:
+            columns["thumbnail_at"] = None  # the copy shows another picture
         Talk.update(columns).where(Talk.id == talk.id).execute()
         self._touch(have)
         for name in PARTS.keys() & changed:
