@@ -132,7 +132,7 @@ def visit(browse, site, workshop, shown):
             page.goto(set_up_path() if name == "set-up" else EMPTY_SITE[name])
             return page
         page = browse(**options)
-        page.watch.expected = {"www.youtube-nocookie.com"} if "player" in name else set()
+        page.watch.allowed = {"www.youtube-nocookie.com"} if "player" in name else set()
         person, path = READING.get(name) or WITH_ERRORS[name]
         if person:
             sign_in(page, person)
