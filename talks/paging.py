@@ -6,8 +6,10 @@ ones, whichever way the list is read.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from peewee import DateTimeField
 from werkzeug.exceptions import NotFound
 
 DEEPEST = 1000  # of ?page=N, which costs more the deeper it goes
@@ -43,6 +45,8 @@ class Order:
     def beyond(self, key: str, smaller: bool):
         """The condition for rows past `key`. Raises NotFound for a key that no page has."""
         value, id_ = parse_key(key)
+        if isinstance(self.value, DateTimeField):
+            value = _moment(value)
         if id_ is None:
             return self.value < value if smaller else self.value >= value
         if smaller:  # the first half lets an index on (value, id) start at the right place
@@ -61,6 +65,17 @@ def parse_key(key: str) -> tuple[str, int | None]:
     if "\0" in key or len(key) > 300 or (dot and not _is_number(number)):
         raise NotFound
     return value, int(number) if dot else None
+
+
+def _moment(text: str) -> datetime:
+    """The UTC time that `text` writes without a zone, as keys do."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotFound from None
+    if moment.tzinfo:
+        raise NotFound
+    return moment.replace(tzinfo=UTC)
 
 
 def _is_number(text: str) -> bool:

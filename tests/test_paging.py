@@ -1,6 +1,6 @@
 """Pages by key, on a real table."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qsl
 
 import pytest
@@ -13,6 +13,7 @@ from talks.paging import Order, paginate, parse_key
 
 NEWEST = Order(Talk.date, Talk.id, descending=True)
 OLDEST = Order(Talk.date, Talk.id)
+CHANGED = Order(Talk.updated_at, Talk.id, descending=True)
 
 
 @pytest.fixture
@@ -51,6 +52,31 @@ def test_walking_back_from_the_end_shows_the_same_pages_from_the_start(seven):
     last = page(NEWEST, before="2018-01-01.7")
 
     assert walk(NEWEST, "previous", last) == [[6, 5], [1, 4, 7], [3, 2, 1]]
+
+
+def test_a_list_by_moments_is_walked_both_ways(seven):
+    noon = datetime(2024, 5, 31, 12, tzinfo=UTC)
+    for talk in seven:  # two of them at one moment, and moments with and without a fraction of a second
+        talk.updated_at = noon + timedelta(microseconds=500_000 * (talk.id // 2))
+        talk.save()
+
+    assert walk(CHANGED, "next", page(CHANGED)) == [[7, 6, 5], [4, 3, 2], [1]]
+    assert walk(CHANGED, "previous", page(CHANGED, page="3")) == [[1], [4, 3, 2], [7, 6, 5]]
+
+
+@pytest.mark.parametrize(
+    "key", ["2019", "", "x", "x.1", "2019.1", "2019-13-01.1", "2019-01-01T00:00:00+02:00.1", "9" * 300]
+)
+@pytest.mark.parametrize("name", ["before", "after"])
+def test_what_is_no_moment_is_not_found_in_a_list_by_moments(seven, name, key):
+    with pytest.raises(NotFound):
+        page(CHANGED, **{name: key})
+
+
+def test_a_day_alone_jumps_into_a_list_by_moments(seven):
+    Talk.update(updated_at=datetime(2024, 5, 31, 12, tzinfo=UTC)).where(Talk.id <= 2).execute()
+
+    assert [talk.id for talk in page(CHANGED, before="2024-06-01").items] == [2, 1]
 
 
 def test_an_ascending_list_reads_the_other_way(seven):
@@ -101,10 +127,14 @@ def test_one_more_row_than_shown_is_asked_for_and_nothing_is_counted(seven, data
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(key=st.text(max_size=40), name=st.sampled_from(["before", "after", "page"]))
-def test_any_key_gives_a_page_or_not_found(database, key, name):
+@given(
+    key=st.text(max_size=40) | st.datetimes().map(str),
+    name=st.sampled_from(["before", "after", "page"]),
+    order=st.sampled_from([NEWEST, CHANGED]),
+)
+def test_any_key_gives_a_page_or_not_found(database, key, name, order):
     try:
-        assert page(NEWEST, **{name: key}).items == []
+        assert page(order, **{name: key}).items == []
     except NotFound:
         pass
 

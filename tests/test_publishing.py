@@ -1,6 +1,7 @@
 """Writing talks: who may, what moves, and that nothing is lost or miscounted."""
 
 import random
+import re
 from contextlib import contextmanager
 from datetime import date
 
@@ -176,6 +177,29 @@ def test_an_administrator_can_bring_back_a_talk_without_owner(as_carol):
     assert f'action="/edit/{talk.id}/restore"' in as_carol.get("/mine").text
     as_carol.submit(f"/edit/{talk.id}/restore", page="/mine")
     assert reloaded(talk).is_draft
+
+
+def test_the_pages_of_ones_published_talks_lead_both_ways(as_ada, ada, monkeypatch):
+    monkeypatch.setitem(main.app.config, "TALKS_PER_PAGE", 2)
+    for number in range(5):
+        a_talk(ada, title=f"Talk {number}", status="published")
+
+    def walk(path, rel):
+        pages = []
+        while path:
+            text = as_ada.get(path).text
+            pages.append(re.findall(r">Talk (\d)</a>", text))
+            link = re.search(rf'rel="{rel}" href="([^"]*)"', text)
+            path = link and "/mine" + link[1].replace("&amp;", "&")
+        return pages
+
+    assert walk("/mine", "next") == [["4", "3"], ["2", "1"], ["0"]]
+    assert walk("/mine?page=3", "prev") == [["0"], ["2", "1"], ["4", "3"]]
+
+
+@pytest.mark.parametrize("query", ["before=2019", "after=2019", "before=x.1", "after="])
+def test_a_page_of_ones_talks_that_is_not_there_is_not_found(as_ada, query):
+    assert as_ada.get(f"/mine?{query}").status_code == 404
 
 
 # Speakers, tags, links, events
