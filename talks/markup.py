@@ -44,7 +44,8 @@ PARAGRAPH_END = re.compile(r"\n\s*\n")
 BARE_ADDRESS = re.compile(r"(?<![\w/])https?://[^\s<>\"]+", re.IGNORECASE)
 CLOSING = {")": "(", "]": "[", "}": "{"}
 # Markdown reads the rest of a paragraph again for each opener: 200 in 20,000 characters take it 2 seconds.
-OPENERS = re.compile(r"[\[<`]")
+# An underscore within a word opens nothing.
+OPENERS = re.compile(r"[\[<`]|\*+|\b_+|_+\b")
 MAX_OPENERS = 1_000
 MAX_READ_AGAIN = 400_000  # characters
 # It copies the rest of the text for each of these lines: 10,000 underlines of headings take it 2 seconds.

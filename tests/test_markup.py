@@ -224,6 +224,10 @@ def test_plain_text_does_not_start_markdown(no_markdown):
     case("a long list", "\n- " * (LIMIT // 3)),
     case("list in list", "- a\n\n    b\n" * (LIMIT // 11)),
     case("fences", "~~~\n" * (LIMIT // 4)),
+    case("stars that end together", "***a*" + "b*" * 9_000 + "**c"),
+    case("stars after letters", "b*" * (LIMIT // 2)),
+    case("underscores", "_a_ " * (LIMIT // 4)),
+    case("paragraphs of stars", ("***a*" + "b*" * 50 + "**c\n\n") * 180),
     case("too long", "*a* " * LIMIT),
 ])  # fmt: skip
 def test_what_would_keep_markdown_busy_is_shown_as_it_is(text, no_markdown):
@@ -253,6 +257,15 @@ def test_a_text_that_went_wrong_spoils_nothing_for_the_next():
 
 def test_the_limit_can_be_lowered(no_markdown):
     assert render("*a* *b*", limit=5) == "<p>*a* *b*</p>"
+
+
+def test_emphasis_in_a_long_text_is_rendered():
+    html = render("\n\n".join(["*a* and __b__ in some_name_of_code"] * 200))
+    assert html.count("<em>a</em>") == html.count("<strong>b</strong>") == 200
+
+
+def test_underscores_within_words_are_no_marks_however_many():
+    assert render("*a* " + "b_" * 9_000 + "c").startswith("<p><em>a</em> b_b_")
 
 
 def test_a_text_of_the_greatest_length_is_rendered():
