@@ -21,8 +21,8 @@ bp = Blueprint("publishing", __name__)
 MOST_DELETED = 100  # shown; an administrator sees everybody's
 LAST_CHANGED = Order(Talk.updated_at, Talk.id, descending=True)
 COLUMNS = (
-    "title", "description", "venue", "venue_url", "license", "video_url", "slides_url", "date", "time_zone",
-    "duration_s", "language",
+    "title", "description", "description_html", "venue", "venue_url", "license", "video_url", "slides_url",
+    "date", "time_zone", "duration_s", "language",
 )  # fmt: skip
 
 DRAFT = "Only its owner, its speakers and administrators see it."
@@ -39,6 +39,8 @@ def save(talk, values, by, status=None, version=""):
     that somebody changed since raises Conflict and nothing is written. Only its owner and administrators
     change who speaks.
     """
+    if "description" in values:  # before the transaction: it can take a second, and all who write would wait
+        values = values | {"description_html": markup.render(values["description"])}
     with database.atomic():
         if talk is None:
             talk = Talk.create(title=values["title"], owner=by)
@@ -70,8 +72,6 @@ def set_columns(talk, values):
             setattr(talk, name, values[name])
     if "title" in values:
         talk.slug = slug(talk.title)
-    if "description" in values:
-        talk.description_html = markup.render(talk.description)
     if "event" in values:
         talk.event = event_named(values["event"], talk.event)
     talk.updated_at = utcnow()

@@ -337,6 +337,21 @@ def test_the_date_of_a_talk_is_its_date_under_each_tag(ada):
 # At the same time
 
 
+def test_markdown_is_rendered_while_others_may_write(ada, monkeypatch):
+    inside, render = [], publishing.markup.render
+
+    def note(text):
+        inside.append(main.database.in_transaction())
+        return render(text)
+
+    monkeypatch.setattr(publishing.markup, "render", note)
+    talk = publishing.save(None, {"title": "T", "description": "*a*"}, ada)
+    publishing.save(talk, {"description": "**b**"}, ada)
+
+    assert inside == [False, False]
+    assert reloaded(talk).description_html == "<p><strong>b</strong></p>"
+
+
 def test_of_two_who_edit_at_once_the_second_is_told(as_ada, as_carol, ada):
     talk = a_talk(ada)
     first, second = form_of(as_ada, f"/edit/{talk.id}"), form_of(as_carol, f"/edit/{talk.id}")
