@@ -53,7 +53,8 @@ def adduser(email, username, admin, speaker):
         )
     except (accounts.Refused, ValidationError) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"Added {user.username} <{user.email}>.")
+    rights = [word for word, has in (("administrator", admin), ("speaker", speaker)) if has] or ["member"]
+    click.echo(f"Added {user.username} <{user.email}>, {' and '.join(rights)}.")
 
 
 def asked_password():
@@ -126,7 +127,11 @@ def cron(name):
 @with_database
 def load_demo():
     """Import what is missing of the sample and print three sign-ins."""
-    for line in demo.load(current_app.instance_path):
+    try:
+        lines = demo.load(current_app.instance_path)
+    except demo.NotTheDemo as error:
+        raise click.ClickException(str(error)) from None
+    for line in lines:
         click.echo(line)
 
 

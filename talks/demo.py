@@ -40,8 +40,18 @@ TALKS = (
 )
 
 
+class NotTheDemo(ValueError):
+    """The database is somebody's own."""
+
+
 def load(instance_path):
-    """Import what is missing of the sample, keep what was written; returns three sign-ins as lines."""
+    """Import what is missing of the sample, keep what was written; returns three sign-ins as lines.
+
+    Raises NotTheDemo for a database in which people have accounts.
+    """
+    own = User.select().where(User.email.is_null(False), ~User.email.endswith(DOMAIN))
+    if not User.by_email("speaker" + DOMAIN) and own.exists():
+        raise NotTheDemo("This database holds a site of your own; the demo goes into an empty one.")
     pyvideo.run(SAMPLE)
     file = Path(instance_path) / "demo-sign-ins.json"
     known = read_passwords(file)

@@ -1,6 +1,5 @@
 """Writing talks: drafts, publication, changes, deletion and bringing back."""
 
-from datetime import date
 from functools import wraps
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
@@ -66,7 +65,7 @@ def save(talk, values, by, status=None, version=""):
 
 def set_columns(talk, values):
     """Write what stands in the talk's own row, and what follows from it elsewhere."""
-    before = talk.event_id, talk.date
+    before = talk.date
     for name in COLUMNS:
         if name in values:
             setattr(talk, name, values[name])
@@ -76,9 +75,7 @@ def set_columns(talk, values):
         talk.event = event_named(values["event"], talk.event)
     talk.updated_at = utcnow()
     talk.save()
-    if (talk.event_id, talk.date) != before and talk.event and talk.date:
-        widen(talk.event, talk.date.isoformat()[:10])
-    if talk.date != before[1]:
+    if talk.date != before:
         TalkTag.update(date=talk.date).where(TalkTag.talk == talk).execute()
 
 
@@ -158,21 +155,12 @@ def event_named(title, present):
     return event or Event.create(title=title, slug=free_slug(Event, slug(title), title))
 
 
-def widen(event, day):
-    """Let the days of `event` hold `day`, an ISO date."""
-    if not event.starts_on or Event.starts_on.db_value(event.starts_on) > day:
-        event.starts_on = date.fromisoformat(day)
-    if not event.ends_on or Event.ends_on.db_value(event.ends_on)[:10] < day:
-        event.ends_on = date.fromisoformat(day)
-    event.save()
-
-
 def publishers_only(view):
     @wraps(view)
     @login_required
     def guarded(**kwargs):
         if not current_user.may_publish:
-            abort(403, "Only speakers publish talks here. Ask an administrator to make you a speaker.")
+            abort(403, "Only speakers publish talks here. The people who run this site can make you one.")
         return view(**kwargs)
 
     return guarded

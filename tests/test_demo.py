@@ -43,6 +43,14 @@ def test_a_second_start_says_the_same_and_keeps_what_was_written(lines, tmp_path
     assert Talk.select().count() == before
 
 
+def test_a_site_of_ones_own_is_left_alone(database, tmp_path, bob):
+    with pytest.raises(demo.NotTheDemo):
+        demo.load(tmp_path)
+
+    assert not Talk.select().exists()
+    assert User.select().count() == 1
+
+
 def test_without_its_file_there_are_new_passwords_for_the_same_people(lines, tmp_path):
     (tmp_path / "demo-sign-ins.json").write_text("{broken")
 
