@@ -18,6 +18,7 @@ from peewee import (
     Select,
     SmallIntegerField,
     TextField,
+    chunked,
     fn,
 )
 
@@ -206,9 +207,25 @@ class Event(BaseModel):
 
     @classmethod
     def recount(cls, ids):
-        """Set `talk_count` of these events from what is published."""
-        published = Talk.select(fn.COUNT(Talk.id))
-        _recount(cls, ids, published.where(Talk.event == cls.id, Talk.status == "published"))
+        """Set `talk_count` and the days of these events from what is published.
+
+        An event lasts from the first to the last day of its published talks, unless an import said its days.
+        """
+        ids = list(ids)
+        published = Talk.event == cls.id, Talk.status == "published"
+        _recount(cls, ids, Talk.select(fn.COUNT(Talk.id)).where(*published))
+        for chunk in chunked(ids, 500):
+            events = cls.select(cls.id, cls.imported_digests).where(cls.id.in_(chunk))
+            here = [
+                event.id for event in events if not {"starts_on", "ends_on"} & set(event.imported_digests)
+            ]
+            first, last = (
+                Talk.select(fn.COALESCE(fn.SUBSTR(pick(Talk.date), 1, 10), "")).where(
+                    *published, Talk.date > ""
+                )
+                for pick in (fn.MIN, fn.MAX)
+            )
+            cls.update(starts_on=first, ends_on=last).where(cls.id.in_(here)).execute()
 
 
 class Talk(BaseModel):
@@ -578,9 +595,7 @@ def _published():
 
 
 def _recount(model, ids, counting):
-    ids = list(ids)
-    for start in range(0, len(ids), 500):
-        chunk = ids[start : start + 500]
+    for chunk in chunked(ids, 500):
         model.update(talk_count=counting).where(model.id.in_(chunk)).execute()
 
 

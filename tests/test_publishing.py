@@ -289,24 +289,64 @@ def test_a_link_that_stays_keeps_its_kind(as_ada, ada):
     assert [(link.kind, link.label) for link in Link.select()] == [("paper", "Read me"), ("slides", "")]
 
 
-def test_an_event_is_made_once_and_its_days_widened(as_ada):
-    write(as_ada, title="T", event="PyCon X 2024", date="2024-05-03")
-    write(as_ada, title="T", event="pycon x 2024", date="2024-05-01")
-    write(as_ada, title="T", event="PyCon X 2024", date="2024-05-05T09:00")
-    write(as_ada, title="Undated", event="PyCon X 2024", date="")
+def days_of(event):
+    event = Event.get_by_id(event.id)
+    return event.starts_on, event.ends_on
+
+
+def test_an_event_is_made_once_and_lasts_from_its_first_talk_to_its_last(as_ada):
+    shown = {"title": "T", "status": "published"}
+    write(as_ada, **shown, event="PyCon X 2024", date="2024-05-03")
+    write(as_ada, **shown, event="pycon x 2024", date="2024-05-01")
+    write(as_ada, **shown, event="PyCon X 2024", date="2024-05-05T09:00")
+    write(as_ada, **shown, event="PyCon X 2024", date="")
 
     event = Event.get()
     assert (event.title, event.slug) == ("PyCon X 2024", "pycon-x-2024")
-    assert (event.starts_on, event.ends_on) == (date(2024, 5, 1), date(2024, 5, 5))
+    assert days_of(event) == (date(2024, 5, 1), date(2024, 5, 5))
 
 
-def test_a_new_date_widens_the_event(as_ada, ada):
-    event = Event.create(slug="e", title="E", starts_on=date(2024, 5, 1), ends_on=date(2024, 5, 1))
-    talk = a_talk(ada, event=event, date=date(2024, 5, 1))
+def test_a_draft_does_not_move_the_days_of_its_event(as_ada, ada):
+    event = Event.create(slug="e", title="E")
+    a_talk(ada, event=event, date=date(2024, 5, 1), status="published")
+
+    write(as_ada, title="Old", event="E", date="1900-01-01", status="draft")
+
+    assert days_of(event) == (date(2024, 5, 1), date(2024, 5, 1))
+
+
+def test_a_date_that_is_corrected_corrects_the_event(as_ada, ada):
+    event = Event.create(slug="e", title="E")
+    talk = a_talk(ada, event=event, date=date(1924, 5, 1), status="published")
+    assert days_of(event) == (date(1924, 5, 1), date(1924, 5, 1))
 
     write(as_ada, f"/edit/{talk.id}", date="2024-05-02")
 
-    assert (Event.get().starts_on, Event.get().ends_on) == (date(2024, 5, 1), date(2024, 5, 2))
+    assert days_of(event) == (date(2024, 5, 2), date(2024, 5, 2))
+
+
+def test_a_talk_that_leaves_its_event_leaves_no_days_behind(ada):
+    event = Event.create(slug="e", title="E")
+    a_talk(ada, event=event, date=date(2024, 5, 1), status="published")
+    talk = a_talk(ada, event=event, date=date(2024, 5, 9), status="published")
+    Talk.attach_speakers([talk])
+
+    publishing.save(talk, {"event": "Other"}, ada)
+
+    assert days_of(event) == (date(2024, 5, 1), date(2024, 5, 1))
+    assert days_of(talk.event) == (date(2024, 5, 9), date(2024, 5, 9))
+
+
+@pytest.mark.parametrize("named", ["starts_on", "ends_on"])
+def test_the_days_that_an_import_said_stay(ada, named):
+    days = date(2024, 5, 1), date(2024, 5, 3)
+    event = Event.create(
+        slug="e", title="E", starts_on=days[0], ends_on=days[1], imported_digests={named: "0"}
+    )
+
+    a_talk(ada, event=event, date=date(1999, 1, 1), status="published")
+
+    assert days_of(event) == days
 
 
 def test_two_long_titles_that_begin_alike_are_two_events(as_ada):

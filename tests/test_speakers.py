@@ -88,7 +88,7 @@ def test_the_events_spoken_at_are_listed_with_their_counts(client, ada):
     ]
     hidden = Event.create(slug="hidden", title="Hidden")
     for event in (*events, events[0]):
-        a_talk(ada, status="published", event=event)
+        a_talk(ada, status="published", event=event, date=event.starts_on)
     a_talk(ada, status="draft", event=hidden)
 
     text = client.get("/user/ada").text.partition("Spoke at")[2]
