@@ -31,7 +31,7 @@ TALKS = (
     ),
     (
         {
-            "title": "A draft that only its speaker sees",
+            "title": "A draft, not yet for everybody",
             "description": "Add a video address and publish it.",
             "tags": ["demo"],
         },

@@ -66,6 +66,16 @@ def test_a_draft_is_not_on_the_timeline(ada, browse, title):
     expect(visitor.get_by_text(title)).to_have_count(0)
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_picture_in_a_list_opens_its_talk(browse, talk, width):
+    reader = browse(viewport={"width": width, "height": 900})
+    reader.goto("/")
+    box = reader.locator(".talk .picture").first.bounding_box()
+    reader.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    expect(reader.locator(".talk-head h1")).to_be_visible()
+
+
 def test_nobody_else_is_asked_before_the_click(page, talk):
     for path in ("/", talk):
         page.goto(path, wait_until="networkidle")
