@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import peewee
-from flask import abort, jsonify, make_response, redirect, render_template, request, url_for
+from flask import abort, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
 from flask_wtf import CSRFProtect
@@ -22,6 +22,7 @@ from app import app
 from models import TABLES, Talk, User, database
 from talks import (
     accounts,
+    bodies,
     commands,
     errors,
     layers,
@@ -44,7 +45,7 @@ ERRORS = {
     403: "You may not do that.",
     404: "There is nothing at this address. It may have moved, or the address may be mistyped.",
     405: "This address does not take that kind of request.",
-    413: f"That is too large. This site takes at most {app.config['MAX_UPLOAD_MB']} MB at once.",
+    413: "That is more than this site takes at once. Make it shorter, then send it again.",
     422: "Something in that form needs another look.",
     429: "Too many requests. Wait a little, then try again.",
     500: "Something broke on our side. Nothing you sent was half-saved. Try again in a minute.",
@@ -107,6 +108,14 @@ def open_connection():
 
 
 @app.before_request
+def bound_body():
+    """Before the check of the form's token, which reads the form: parsing it costs time and memory."""
+    known = request.method not in ("GET", "HEAD") and "_user_id" in session
+    most = bodies.MOST_FORM_BYTES if known else bodies.MOST_VISITOR_FORM_BYTES
+    request.max_content_length = min(most, app.config["MAX_CONTENT_LENGTH"])
+
+
+@app.before_request
 def read_query():
     """A query that is no UTF-8 is no query: werkzeug would raise wherever it is first asked for."""
     try:
@@ -123,6 +132,7 @@ def close_connection(error):
 
 app.url_map.converters.update(id=IdConverter, page=pages.PageConverter)
 FILTERS = (*wording.FILTERS, *pictures.FILTERS, timeline.avatar_url)
+app.request_class = bodies.Request
 app.session_interface = SessionCookie()
 app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 app.jinja_env.filters.update({function.__name__: function for function in FILTERS})

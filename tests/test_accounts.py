@@ -163,7 +163,7 @@ def test_an_odd_address_is_refused(client, bob, email):
     assert client.submit(LOGIN, email=email, password=PASSWORD).status_code == 422
 
 
-@pytest.mark.parametrize("password", [PASSWORD + "\0", "x" * 100_000, "\U0001f600", f" {PASSWORD}"])
+@pytest.mark.parametrize("password", [PASSWORD + "\0", "x" * 30_000, "\U0001f600", f" {PASSWORD}"])
 def test_an_odd_password_is_refused(client, bob, password):
     assert client.sign_in(bob, password=password).status_code == 422
 

@@ -1,0 +1,29 @@
+"""What a request may bring: bounds on forms that hold before anything reads them."""
+
+import io
+
+import flask
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+# The longest talk: 120,000 characters over all fields, of four bytes each, percent-encoded threefold.
+MOST_FORM_BYTES = 1_500_000
+# Who is not signed in fills in an e-mail address, a user name and a password twice.
+MOST_VISITOR_FORM_BYTES = 40_000
+MOST_FIELDS = 1_000
+
+
+class FormParser(FormDataParser):
+    """werkzeug's, which bounds the number of parts of a multipart form, but not of a urlencoded one."""
+
+    def parse(self, stream, mimetype, content_length, options=None):
+        if mimetype == "application/x-www-form-urlencoded":
+            data = stream.read()
+            if data.count(b"&") >= MOST_FIELDS:
+                raise RequestEntityTooLarge(f"That form has more than {MOST_FIELDS:,} fields.")
+            stream = io.BytesIO(data)
+        return super().parse(stream, mimetype, content_length, options)
+
+
+class Request(flask.Request):
+    form_data_parser_class = FormParser
