@@ -1,5 +1,6 @@
 """How values are said in English: dates, durations, languages, counts. The templates' filters."""
 
+import re
 from datetime import date, datetime, timedelta, timezone
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -26,15 +27,13 @@ def civil_iso(value: date | datetime | None, time_zone: str = "") -> str:
 
 
 def read_zone(name: str):
-    """The tzinfo of an IANA name or an offset like ``+02:00``; None for anything else."""
+    """The tzinfo of an IANA name or an offset of at most 14 hours like ``+02:00``; None for anything else."""
     if name in ZONES:
         return ZoneInfo(name)
-    try:
-        sign, hours, minutes = name[0], *name[1:].split(":")
-        offset = timedelta(hours=int(hours), minutes=int(minutes))
-        return timezone(offset if {"+": 1, "-": -1}[sign] == 1 else -offset)
-    except (IndexError, KeyError, ValueError, TypeError):
+    if not re.fullmatch(r"[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00", name, re.ASCII):
         return None
+    hours, minutes = int(name[1:3]), int(name[4:])
+    return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if name[0] == "-" else 1))
 
 
 def duration(seconds: int | None) -> str:

@@ -1,6 +1,6 @@
 """Values in English, and back."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -50,7 +50,31 @@ def test_anything_else_is_no_duration(text):
         wording.read_duration(text)
 
 
-@given(st.text(max_size=20))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+9999999999999:00",
+        "+1_0:00",
+        "+14:01",
+        "-15:00",
+        "+02:60",
+        "+2:00",
+        "02:00",
+        "+02:00\n",
+        "+0２:00",
+        "+",
+    ],
+)
+def test_what_is_no_offset_is_no_zone(text):
+    assert wording.read_zone(text) is None
+
+
+@pytest.mark.parametrize("text, hours", [("+14:00", 14), ("-14:00", -14), ("-03:30", -3.5), ("+00:00", 0)])
+def test_an_offset_is_read(text, hours):
+    assert wording.read_zone(text).utcoffset(None) == timedelta(hours=hours)
+
+
+@given(st.text(max_size=20) | st.from_regex(r"[+-][\d_]+:[\d_]+", fullmatch=True))
 def test_reading_a_zone_never_fails(text):
     assert wording.read_zone(text) is None or wording.civil_iso(datetime(2020, 1, 1), text)
 
