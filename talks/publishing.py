@@ -223,7 +223,7 @@ def talk_form(form, talk):
     hints = {
         kind: embeds.providers(kind, current_app.config["PEERTUBE_HOSTS"]) for kind in ("video", "slides")
     }
-    events = [row.title for row in Event.select(Event.title).order_by(Event.starts_on.desc()).limit(100)]
+    events = [event.title for event in Event.listed().order_by(Event.starts_on.desc()).limit(100)]
     page = render_template(
         "publishing/talk_form.html", form=form, talk=talk, players_hint=hints, event_titles=events
     )

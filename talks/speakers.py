@@ -56,7 +56,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 def speaker(username):
     """One speaker and the talks, of one year when `?year=` says so."""
     found = User.get_or_none(User.username == username) or former(username)
-    if found is None or not found.is_active:
+    if found is None or not found.is_active or is_named_by_drafts_only(found):
         abort(404)
     if found.username != username:
         return redirect(url_for(".speaker", username=found.username), 308)
@@ -71,6 +71,13 @@ def speaker(username):
         "speakers/speaker.html", speaker=found, page=page, year=year, years=talks_by_year(found),
         events=events_of(found), drafts=drafts,
     )  # fmt: skip
+
+
+def is_named_by_drafts_only(person):
+    """Whether nobody but administrators may know of this profile: no account, nothing published."""
+    if person.is_claimed or person.talk_count:
+        return False
+    return not (current_user.is_authenticated and current_user.is_admin)
 
 
 def former(username):

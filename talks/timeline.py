@@ -122,7 +122,7 @@ def events():
 @bp.get("/event/<slug>")
 def event(slug):
     """One event and its talks in the order they were given."""
-    found = Event.get_or_none(Event.slug == slug) or abort(404)
+    found = Event.listed().where(Event.slug == slug).first() or abort(404)
     page = talks_page(Talk.at(found), AS_GIVEN)
     return render_template(
         "timeline/event.html", event=found, page=page, editions=list(found.editions().limit(30))
@@ -139,5 +139,5 @@ def tags():
 @bp.get("/tag/<slug>")
 def tag(slug):
     """One tag and its talks, newest first."""
-    found = Tag.get_or_none(Tag.slug == slug) or abort(404)
+    found = Tag.listed().where(Tag.slug == slug).first() or abort(404)
     return render_template("timeline/tag.html", tag=found, page=talks_page(Talk.tagged(found), NEWEST_OF_TAG))

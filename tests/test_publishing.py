@@ -349,6 +349,15 @@ def test_the_days_that_an_import_said_stay(ada, named):
     assert days_of(event) == days
 
 
+def test_the_form_proposes_events_with_a_published_talk_only(as_ada, ada):
+    for title, status in (("Shown", "published"), ("Secret", "draft")):
+        a_talk(ada, status=status, event=Event.create(slug=title, title=title))
+
+    text = as_ada.get("/new").text
+
+    assert "Shown" in text and "Secret" not in text
+
+
 def test_two_long_titles_that_begin_alike_are_two_events(as_ada):
     for end in ("one", "two"):
         write(as_ada, title="T", event=f"{'long ' * 30}{end}")

@@ -107,6 +107,22 @@ def test_drafts_are_shown_to_oneself_alone(client, as_bob, ada, as_carol):
     assert 'href="/user/zoe"' in client.get("/user/ada").text
 
 
+def test_a_profile_that_only_a_draft_names_is_for_administrators(client, as_ada, as_carol, ada):
+    zoe = a_profile("Zoe")
+    Alias.create(user=zoe, name="zo", key="zo")
+    a_talk(ada, speakers=[ada, zoe])
+
+    assert [browser.get("/user/zoe").status_code for browser in (client, as_ada, as_carol)] == [404, 404, 200]
+    assert client.get("/user/zo").status_code == 404
+
+    a_talk(ada, speakers=[zoe], status="published")
+    assert client.get("/user/zoe").status_code == 200
+
+
+def test_an_account_without_a_talk_has_its_page(client, bob):
+    assert client.get("/user/bob").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/user/ADA", "/user/Countess%20of%20Lovelace", "/user/countess"])
 def test_another_spelling_leads_to_the_page(client, ada, path):
     for name in ("Countess of Lovelace", "countess"):

@@ -157,6 +157,17 @@ def test_an_event_shows_its_talks_as_they_were_given_and_its_editions(client):
     assert re.findall(r'href="/event/(e\d+)"', editions) == ["e2021", "e2019"]
 
 
+def test_what_only_a_draft_names_is_not_found(client, as_carol, ada, as_ada):
+    event = Event.create(slug="secret", title="Secret")
+    draft = tagged(a_talk(ada, event=event), "Merger")
+
+    for browser in (client, as_ada, as_carol):
+        assert [browser.get(path).status_code for path in ("/event/secret", "/tag/merger")] == [404, 404]
+
+    publishing.change_status(draft, Talk.publish)
+    assert [client.get(path).status_code for path in ("/event/secret", "/tag/merger")] == [200, 200]
+
+
 def test_a_tag_shows_its_newest_talk_first(client):
     days = [date(2019, 1, 1), None, date(2021, 1, 1), datetime(2020, 1, 1, 9)]
     talks = [tagged(published(date=day), "Python").id for day in days]
