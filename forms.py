@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
@@ -28,6 +28,7 @@ from talks.wording import duration, language_choices, language_name, read_durati
 
 DESCRIPTION, EMBED_CODE = 20_000, 10_000  # characters
 MOST_SPEAKERS, MOST_TAGS, MOST_LINKS = 50, 30, 30
+AHEAD = timedelta(days=731)  # of today, a talk's date at most
 # A comma ends a name, but not before what belongs to it.
 BETWEEN_NAMES = re.compile(r"\n|,(?!\s*(?:Jr|Sr|II|III|Ph\.?D|M\.?D)\b)")
 INVISIBLE = {"Cc", "Cs"}  # control characters and lone surrogates
@@ -223,6 +224,11 @@ class TalkForm(TalkColumns):
         except embeds.Refused as refusal:
             raise ValidationError(str(refusal)) from None
         field.data, field.hint = found.address, found.hint
+
+    def validate_date(self, field):
+        day = field.data.date() if isinstance(field.data, datetime) else field.data
+        if day and day - date.today() > AHEAD:
+            raise ValidationError("That is more than two years ahead. Write the date when the talk is given.")
 
     def validate_time(self, field):
         if field.data and not self.date.data:

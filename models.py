@@ -351,12 +351,17 @@ class Talk(BaseModel):
 
     @classmethod
     def years(cls):
-        """Years from the newest published talk to the oldest; none without a dated one."""
+        """Years from the newest published talk to the oldest; none without a dated one.
+
+        A date that an import got wrong makes no list of thousands: it goes from next year back to 1900.
+        """
         dated = cls.status == "published", cls.date > ""
         ends = cls.select(fn.MIN(cls.date)).where(*dated), cls.select(fn.MAX(cls.date)).where(*dated)
         # Two scalar queries: asked together in one, SQLite reads the whole index.
         first, last = Select([], ends).bind(cls._meta.database).tuples()[0]
-        return range(int(last[:4]), int(first[:4]) - 1, -1) if first else range(0)
+        if not first:
+            return range(0)
+        return range(min(int(last[:4]), utcnow().year + 1), max(int(first[:4]), 1900) - 1, -1)
 
     def editable_by(self, user):
         """Whether `user` may change this talk: its owner, its speakers with an account, administrators."""

@@ -361,6 +361,19 @@ def test_years_run_from_the_newest_published_talk_to_the_oldest(database):
     assert list(Talk.years()) == [2021, 2020, 2019]
 
 
+def test_years_that_cannot_be_are_left_out(database):
+    a_talk(date=date(9999, 12, 31))
+    a_talk(date=date(1, 1, 1))
+
+    assert list(Talk.years()) == list(range(utcnow().year + 1, 1899, -1))
+
+
+def test_there_are_no_years_where_all_are_far_ahead(database):
+    a_talk(date=date(9999, 12, 31))
+
+    assert list(Talk.years()) == []
+
+
 def test_there_are_no_years_without_a_dated_talk(database):
     a_talk(date=None)
 

@@ -1,6 +1,6 @@
 """The form of a talk: what it takes, what it refuses, and that it changes only what was touched."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from browsing import Form, write
@@ -188,6 +188,29 @@ def test_a_deck_without_a_player_is_kept_with_a_hint(as_ada):
 
     assert Talk.get().slides_url == "https://speakerdeck.com/ada/a-deck"
     assert "embed code" in as_ada.get(answer.location).text
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "9999-12-31T10:00"])
+def test_a_date_far_ahead_is_refused(as_ada, day):
+    answer = write(as_ada, title="Far", date=day)
+
+    assert answer.status_code == 422 and "more than two years ahead" in answer.text
+    assert Talk.select().count() == 0
+
+
+@pytest.mark.parametrize("days", [1, 731])
+def test_a_talk_of_the_next_two_years_is_announced(as_ada, days):
+    day = date.today() + timedelta(days)
+
+    assert write(as_ada, title="Soon", date=day.isoformat()).status_code == 303
+    assert Talk.get().date == day
+
+
+def test_a_date_far_ahead_that_was_imported_may_stay(as_ada, ada):
+    talk = a_talk(ada, date=date(9999, 12, 31))
+
+    assert write(as_ada, f"/edit/{talk.id}", title="Changed").status_code == 303
+    assert reloaded(talk).date == date(9999, 12, 31)
 
 
 def imported(**values):
