@@ -45,6 +45,7 @@ ERRORS = {
     403: "You may not do that.",
     404: "There is nothing at this address. It may have moved, or the address may be mistyped.",
     405: "This address does not take that kind of request.",
+    408: "The request took too long to arrive. Try again over a better connection.",
     413: "That is more than this site takes at once. Make it shorter, then send it again.",
     422: "Something in that form needs another look.",
     429: "Too many requests. Wait a little, then try again.",
@@ -274,7 +275,7 @@ def draw_pages():
     with app.test_request_context("/"):
         return {
             status: error_page(status, ERRORS[status], REQUEST_ID).encode()
-            for status in (400, 404, 405, 413, 500, 503)
+            for status in (400, 404, 405, 408, 413, 500, 503)
         }
 
 

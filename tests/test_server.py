@@ -362,3 +362,25 @@ def test_a_body_above_the_limit_is_refused(workshop):
     head = f"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {6 * 2**20}\r\n\r\n"
     with connection(workshop, head.encode()) as client:
         assert client.recv(64).startswith(b"HTTP/1.1 413")
+
+
+def test_a_body_that_comes_byte_by_byte_is_answered_and_cut_off(make_site):
+    site = make_site()
+    module = site.house / "talks/layers/limits.py"
+    module.write_text(module.read_text().replace("BODY_SECONDS = 30", "BODY_SECONDS = 1"))
+    site.start()
+    head = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n"
+    with connection(site, head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\na") as client:
+        with client.makefile("rb") as answer:
+            assert answer.readline().startswith(b"HTTP/1.1 408")
+            assert b"Error 408" in answer.read()  # to the end of the connection
+
+
+def test_a_chunk_without_a_length_is_a_bad_request_and_no_error(make_site):
+    site = make_site().start()
+    head = b"POST /auth/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+    head += b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    with connection(site, head + b"ZZ\r\nabc\r\n") as client:
+        assert client.recv(64).startswith(b"HTTP/1.1 400")
+
+    assert "Traceback" not in site.said()[1]

@@ -23,7 +23,7 @@ class Settings:
     """What the layers need to know. Every field has a default that is safe."""
 
     pages: Mapping[int, bytes] | Callable[[int], bytes | None] = field(default_factory=dict)
-    """Error pages as HTML by status (400, 404, 405, 413, 500, 503), rendered at the start."""
+    """Error pages as HTML by status (400, 404, 405, 408, 413, 500, 503), rendered at the start."""
     ready: Callable[[], object] = lambda: True
     """Raises, or returns False, while the database does not answer. Called in a thread of its own."""
     trusted_proxies: int = 0

@@ -2,16 +2,22 @@
 
 import ipaddress
 import re
+import socket
 import sys
+import threading
+import time
+from contextlib import suppress
 from urllib.parse import urlsplit
 
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
 # RFC 9110, 7.2 and RFC 3986, 3.2.2, as far as names go that DNS can hold (RFC 1123, 2.1).
 HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)(?::(?P<port>[0-9]{1,5}))?")
 LABEL = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?")
 LENGTH = re.compile(r"[0-9]+")  # RFC 9110, 8.6: digits, nothing else
 PORTS = {"http": 80, "https": 443}
+BODY_SECONDS = 30  # from the first read of a body to its end
+TOO_SLOW = "The request took too long to arrive. Try again over a better connection."
 
 
 class Limits:
@@ -19,28 +25,34 @@ class Limits:
 
     A length that the client states is judged before a byte is read. A chunked body, whose length nobody
     knows, is counted while it is read: past the limit `read` raises werkzeug's RequestEntityTooLarge,
-    which Flask answers with 413; where an application lets it through, it is answered here.
+    which Flask answers with 413; where an application lets it through, it is answered here. So it is with a
+    body that is not there after `body_seconds`: RequestTimeout, 408, and the server closes the connection.
     With `site_url`, only the host in it is served, under its port or without one (proxies drop it).
     """
 
-    def __init__(self, app, refuse, max_body_bytes, site_url=""):
+    def __init__(self, app, refuse, max_body_bytes, site_url="", body_seconds=BODY_SECONDS):
         self.app = app
         self.refuse = refuse
         self.max_body_bytes = max_body_bytes
         self.site = site_host(site_url) if site_url else None
+        self.body_seconds = body_seconds
 
     def __call__(self, environ, start_response):
         refusal = self.host_refusal(environ) or self.length_refusal(environ.get("CONTENT_LENGTH", ""))
         if refusal:
             return self.refuse(environ, start_response, *refusal)
         # Without a length, a body can only be there where the server marks its end.
-        if environ.get("CONTENT_LENGTH") or not environ.get("wsgi.input_terminated"):
+        if not (environ.get("CONTENT_LENGTH") or environ.get("wsgi.input_terminated")):
             return self.app(environ, start_response)
-        environ["wsgi.input"] = BoundedInput(environ["wsgi.input"], self.max_body_bytes)
+        environ["wsgi.input"] = BoundedInput(
+            environ["wsgi.input"], self.max_body_bytes, self.body_seconds, environ.get("gunicorn.socket")
+        )
         try:
             return self.app(environ, start_response)
         except RequestEntityTooLarge:
             return self.refuse(environ, start_response, 413, self.too_large(), exc_info=sys.exc_info())
+        except RequestTimeout:
+            return self.refuse(environ, start_response, 408, TOO_SLOW, exc_info=sys.exc_info())
 
     def host_refusal(self, environ):
         """(status, message), or None if the host will do."""
@@ -107,15 +119,19 @@ def site_host(site_url):
 
 
 class BoundedInput:
-    """A ``wsgi.input`` of unknown length that gives at most `limit` bytes.
+    """A ``wsgi.input`` that gives at most `limit` bytes, for at most `seconds` from the first read on.
 
-    Raises RequestEntityTooLarge when there is more, and ClientDisconnected (a 400) when the body breaks
-    off or is not well-formed, which servers report as OSError.
+    Raises RequestEntityTooLarge when there is more, RequestTimeout when it takes longer, and
+    ClientDisconnected (a 400) when the body breaks off or is not well-formed. `connection` is the socket
+    it comes from: without one, the clock is looked at between reads only.
     """
 
-    def __init__(self, stream, limit):
+    def __init__(self, stream, limit, seconds=BODY_SECONDS, connection=None):
         self.stream = stream
         self.left = limit
+        self.seconds = seconds
+        self.connection = connection
+        self.deadline = None
 
     def read(self, size=-1):
         # One byte more than is allowed tells a body that ends at the limit from one that goes on.
@@ -139,12 +155,37 @@ class BoundedInput:
         return iter(self.readline, b"")
 
     def _counted(self, read, size):
-        try:
-            data = read(size)
-        except OSError as error:
-            raise ClientDisconnected("The body of the request broke off.") from error
+        data = self._in_time(read, size)
         self.left -= len(data)
         if self.left < 0:
             self.left = 0
             raise RequestEntityTooLarge
         return data
+
+    def _in_time(self, read, size):
+        self.deadline = self.deadline or time.monotonic() + self.seconds
+        # A server reads until it has `size` bytes: a timeout of the socket, begun anew with each byte,
+        # would never come.
+        alarm = threading.Timer(self.deadline - time.monotonic(), self._hang_up)
+        if self.connection:
+            alarm.start()
+        try:
+            data = read(size)
+        except Exception as error:  # each server has classes of its own for a body that is not well-formed
+            self._check_clock()
+            raise ClientDisconnected("The body of the request broke off.") from error
+        finally:
+            alarm.cancel()
+        self._check_clock()
+        return data
+
+    def _hang_up(self):
+        """End the read that waits; an answer can still be sent."""
+        with suppress(OSError):  # the client was faster
+            socket.socket.shutdown(self.connection, socket.SHUT_RD)  # an SSL socket's own would drop its keys
+
+    def _check_clock(self):
+        if time.monotonic() >= self.deadline:
+            with suppress(AttributeError):
+                self.stream.failed = True  # to gunicorn: look for no further request behind this one
+            raise RequestTimeout(TOO_SLOW)

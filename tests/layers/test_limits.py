@@ -1,9 +1,11 @@
 import io
+import socket
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
 from talks.layers.limits import BoundedInput, Limits, parsed_host
 from talks.layers.refusals import Refusals
@@ -137,6 +139,86 @@ def test_a_body_that_breaks_off_is_the_clients_fault():
 
     with pytest.raises(ClientDisconnected):
         BoundedInput(Broken(), 10).read(1)
+
+
+@pytest.mark.parametrize("kind", [ConnectionResetError, ValueError, type("InvalidChunk", (Exception,), {})])
+def test_whatever_a_server_raises_about_a_body_is_the_clients_fault(kind):
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            raise kind("ZZ")
+
+    with pytest.raises(ClientDisconnected):
+        BoundedInput(Broken(), 10).read(1)
+
+
+# A body that takes long
+
+
+class Received:
+    """What comes over a socket, read as servers do: until all that is asked for is there."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def read(self, size):
+        data = b""
+        while len(data) < size and (more := self.connection.recv(size - len(data))):
+            data += more
+        return data
+
+
+@pytest.fixture
+def trickle():
+    """A socket to which a byte comes every 20 ms, without end."""
+    here, there = socket.socketpair()
+    ended = threading.Event()
+
+    def send():
+        while not ended.wait(0.02):
+            there.send(b"x")
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    yield here
+    ended.set()
+    sender.join()
+    here.close()
+    there.close()
+
+
+def test_a_body_that_comes_byte_by_byte_ends_at_the_deadline(trickle):
+    body = BoundedInput(Received(trickle), 1_000_000, 0.2, trickle)
+
+    with pytest.raises(RequestTimeout):
+        body.read()
+
+
+def test_after_a_body_that_took_too_long_no_request_is_looked_for(trickle):
+    stream = Received(trickle)
+    with pytest.raises(RequestTimeout):
+        BoundedInput(stream, 1_000_000, 0.2, trickle).read()
+
+    assert stream.failed
+
+
+def test_a_body_in_time_leaves_the_connection_open(trickle):
+    BoundedInput(Received(trickle), 1_000_000, 60, trickle).read(3)
+
+    assert trickle.recv(1) == b"x"
+
+
+def test_without_a_socket_the_clock_is_looked_at_between_reads():
+    body = BoundedInput(io.BytesIO(b"123"), 10, 0)
+
+    with pytest.raises(RequestTimeout):
+        body.read(1)
+
+
+@pytest.mark.parametrize("length", [{"CONTENT_LENGTH": "3"}, {"wsgi.input_terminated": True}])
+def test_a_body_that_takes_too_long_is_answered_408(length):
+    app = Limits(reading, Refusals({}), 10, body_seconds=0)
+
+    assert ask(app, "/", "POST", b"123", **length).status == 408
 
 
 # The host
