@@ -31,7 +31,9 @@ MOST_SPEAKERS, MOST_TAGS, MOST_LINKS = 50, 30, 30
 AHEAD = timedelta(days=731)  # of today, a talk's date at most
 # A comma ends a name, but not before what belongs to it.
 BETWEEN_NAMES = re.compile(r"\n|,(?!\s*(?:Jr|Sr|II|III|Ph\.?D|M\.?D)\b)")
-INVISIBLE = {"Cc", "Cs"}  # control characters and lone surrogates
+CONTROLS = {"Cc", "Cs"}  # control characters and lone surrogates
+OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # turn the text after them
+FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and a symbol that no font draws
 
 
 def trimmed(value):
@@ -39,11 +41,25 @@ def trimmed(value):
 
 
 def without_controls(form, field):
-    """Refuse what no database stores alike and no page shows."""
-    text = field.data or ""
-    odd = next((c for c in text if c not in "\n\t" and unicodedata.category(c) in INVISIBLE), None)
+    """Refuse what no database stores alike, what no page shows, and what turns the text after it."""
+    odd = next((c for c in field.data or "" if is_control(c)), None)
     if odd is not None:
         raise ValidationError(f"This holds a character that cannot be shown (U+{ord(odd):04X}). Remove it.")
+
+
+def is_control(char):
+    return char not in "\n\t" and (unicodedata.category(char) in CONTROLS or char in OVERRIDES)
+
+
+def visible(message):
+    """Refuse a line of which nothing can be seen, as if it were empty."""
+
+    def check(form, field):
+        # C: controls and formats such as U+200B, M: marks on the letter before them, Z: blanks
+        if not any(unicodedata.category(c)[0] not in "CMZ" and c not in FILLERS for c in field.data):
+            raise ValidationError(message)
+
+    return check
 
 
 def web_address(form, field):
@@ -73,10 +89,10 @@ def known_zone(form, field):
 
 def line(length, *more, required=None, **kwargs):
     """Arguments of a field that holds at most `length` characters and is trimmed."""
-    first = InputRequired(required) if required else Optional()
+    asked = [InputRequired(required), visible(required)] if required else [Optional()]
     return kwargs | {
         "filters": [trimmed],
-        "validators": [first, Length(max=length), without_controls, *more],
+        "validators": [asked[0], Length(max=length), without_controls, *asked[1:], *more],
     }
 
 

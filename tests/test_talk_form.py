@@ -40,6 +40,34 @@ def test_a_field_takes_what_its_column_holds_and_no_more(as_ada, field, most):
     assert Talk.select().count() == 1
 
 
+@pytest.mark.parametrize("char", list("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"), ids=ascii)
+@pytest.mark.parametrize("field", ["title", "venue", "event", "tags", "speakers", "links"])
+def test_what_turns_the_text_after_it_is_refused(as_ada, field, char):
+    text = f"https://example.org a{char}b" if field == "links" else f"a{char}b"
+
+    answer = write(as_ada, **{"title": "T", field: text})
+
+    assert answer.status_code == 422 and f"U+{ord(char):04X}" in answer.text
+    assert Talk.select().count() == 0
+
+
+@pytest.mark.parametrize(
+    "title", ["\u200b", "\u200b \u2060\ufeff", "\u00ad", "\u0301", "\u3164", "\u2800"], ids=ascii
+)
+def test_a_title_of_which_nothing_can_be_seen_is_refused(as_ada, title):
+    answer = write(as_ada, title=title)
+
+    assert answer.status_code == 422 and "Give the talk a title." in answer.text
+    assert Talk.select().count() == 0
+
+
+@pytest.mark.parametrize("title", ["?", "👩\u200d🚀", "می\u200cخواهم", "é", "김"], ids=ascii)
+def test_joiners_and_marks_may_stand_among_what_is_seen(as_ada, title):
+    write(as_ada, title=title)
+
+    assert Talk.get().title == title
+
+
 @pytest.mark.parametrize("field", ["venue_url", "links"])
 def test_an_address_of_2000_characters_fits(as_ada, field):
     address = "https://example.org/" + "a" * 1980
