@@ -283,6 +283,46 @@ def test_a_bomb_of_headers_is_stopped_early(tmp_path, monkeypatch):
         read(tmp_path / "archive")
 
 
+def extended(records):
+    """An extended header about the next member."""
+    info = tarfile.TarInfo("pax")
+    info.type, info.size = tarfile.XHDTYPE, len(records)
+    return info.tobuf(tarfile.USTAR_FORMAT) + records + bytes(-len(records) % 512)
+
+
+def test_extended_headers_are_counted_as_members(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MEMBERS", 500)
+    (tmp_path / "archive").write_bytes(gzip.compress(extended(b"6 a=b\n") * 501))
+
+    with pytest.raises(ArchiveError, match="more than 500 files"):
+        read(tmp_path / "archive")
+
+
+def test_an_extended_header_of_thousands_of_records_is_not_read(tmp_path):
+    data = tar([("a/videos/x.json", b"{}")])[:1024] + extended(b"6 a=b\n" * 10_900)
+    (tmp_path / "archive").write_bytes(gzip.compress(data))
+
+    assert "extended header that cannot be read" in read(tmp_path / "archive")[2]
+
+
+@pytest.mark.parametrize("other", [b"", b"6 a=b\n", b"6 a=b\n" * 900])
+def test_a_name_is_read_wherever_it_stands_in_an_extended_header(tmp_path, other):
+    data = extended(other + b"24 path=a/videos/x.json\n" + other[:6]) + header("short", 2) + b"{}".ljust(512)
+    (tmp_path / "archive").write_bytes(gzip.compress(data + bytes(1024)))
+
+    found, _, broken = read(tmp_path / "archive")
+
+    assert list(found["a"]) == ["a/videos/x.json"] and not broken
+
+
+@pytest.mark.parametrize("records", [b"0 a=b\n", b"9 a=b\n", b"6 a=b\n6 a", b"a", b" a=b\n", b"-6 a=b\n"])
+def test_an_extended_header_of_wrong_lengths_is_not_read(tmp_path, records):
+    data = tar([("a/videos/x.json", b"{}")])[:1024] + extended(records)
+    (tmp_path / "archive").write_bytes(gzip.compress(data))
+
+    assert "extended header that cannot be read" in read(tmp_path / "archive")[2]
+
+
 def test_an_archive_that_unpacks_to_too_much_in_all_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tars, "TOTAL_BYTES", 100_000)
     write_gz(tmp_path / "archive", [("other.bin", os.urandom(200_000))])

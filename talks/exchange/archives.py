@@ -221,8 +221,7 @@ class Tar(Archive):
         try:
             with open(self.path, "rb") as packed, self._unpack(packed) as unpacked:
                 stream = Counted(unpacked, self.path, os.path.getsize(self.path))
-                for name, size, why_not in members(stream):
-                    self._count()
+                for name, size, why_not in members(stream, self._count):
                     wanted = self._wanted(name, size, why_not)
                     if wanted:
                         event = wanted[0]

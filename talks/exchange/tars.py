@@ -7,11 +7,12 @@ import io
 import lzma
 import tarfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 TOTAL_BYTES = 2 << 30  # that are unpacked at most
 RATIO, RATIO_FROM = 200, 64 << 20  # unpacked to packed, looked at once that much was unpacked
 HEADER_BYTES = 1 << 16  # of an extended header
+RECORDS = 1_000  # in one; what archivers write has fewer than twenty
 XZ_MEMORY = 100 << 20  # what `xz -9` makes needs 65 MB
 BLOCK = 512
 
@@ -94,10 +95,11 @@ class XzFile(io.RawIOBase):
         return len(piece)
 
 
-def members(stream: Counted) -> Iterator[tuple[str, int, str]]:
+def members(stream: Counted, count: Callable[[], None]) -> Iterator[tuple[str, int, str]]:
     """Name, size of the bytes that follow, and why it is not to be read ("": it is) of each file in a tar.
 
-    Whoever takes a member reads or skips its bytes before asking for the next.
+    Whoever takes a member reads or skips its bytes before asking for the next. `count` is called for each
+    header, also for those that only say something about the next.
     """
     said = {}  # by extended headers about the next member
     while block := stream.read(BLOCK):
@@ -108,6 +110,7 @@ def members(stream: Counted) -> Iterator[tuple[str, int, str]]:
         info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         if info.size < 0 or info.type == tarfile.GNUTYPE_SPARSE:
             raise tarfile.HeaderError(f"{printable(info.name)} has a header that cannot be read")
+        count()
         if info.type in b"xXgLK":
             if info.size > HEADER_BYTES:
                 raise tarfile.HeaderError("it has a header larger than 64 KB")
@@ -132,18 +135,21 @@ def members(stream: Counted) -> Iterator[tuple[str, int, str]]:
 def _extended(header: bytes) -> dict:
     """What a pax header (POSIX.1-2001: "length key=value\\n" …) says about path and size."""
     said = {}
-    while header:
-        length, _, _ = header[:8].partition(b" ")
-        if not length.isdigit() or not len(length) + 2 < int(length) <= len(header):
+    start = records = 0
+    while start < len(header):
+        length, _, _ = header[start : start + 8].partition(b" ")
+        end = start + int(length) if length.isdigit() else 0
+        records += 1
+        if not start + len(length) + 2 < end <= len(header) or records > RECORDS:
             raise tarfile.HeaderError("it has an extended header that cannot be read")
-        key, _, value = header[len(length) + 1 : int(length) - 1].partition(b"=")
+        key, _, value = header[start + len(length) + 1 : end - 1].partition(b"=")
         if key == b"path":
             said["path"] = value
         elif key == b"size":
             if not value.isdigit() or len(value) > 15:
                 raise tarfile.HeaderError("it has an extended header with a wrong size")
             said["size"] = int(value)
-        header = header[int(length) :]
+        start = end
     return said
 
 
