@@ -18,7 +18,15 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
-from wtforms.validators import EqualTo, InputRequired, Length, Optional, Regexp, ValidationError
+from wtforms.validators import (
+    EqualTo,
+    InputRequired,
+    Length,
+    Optional,
+    Regexp,
+    StopValidation,
+    ValidationError,
+)
 from wtfpeewee.orm import model_form
 
 from models import Event, Link, Talk, User
@@ -87,12 +95,25 @@ def known_zone(form, field):
         raise ValidationError("Name a time zone like Europe/Berlin, or an offset like +02:00.")
 
 
+class AtMost(Length):
+    """A greatest length. What is longer is shown to no validator after it."""
+
+    def __init__(self, length):
+        super().__init__(max=length)
+
+    def __call__(self, form, field):
+        try:
+            super().__call__(form, field)
+        except ValidationError as error:
+            raise StopValidation(str(error)) from None
+
+
 def line(length, *more, required=None, **kwargs):
     """Arguments of a field that holds at most `length` characters and is trimmed."""
     asked = [InputRequired(required), visible(required)] if required else [Optional()]
     return kwargs | {
         "filters": [trimmed],
-        "validators": [asked[0], Length(max=length), without_controls, *asked[1:], *more],
+        "validators": [asked[0], AtMost(length), without_controls, *asked[1:], *more],
     }
 
 

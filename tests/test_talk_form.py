@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from written import a_talk, names_of, reloaded, rows
 
+from forms import TalkForm
 from models import Event, Link, Tag, Talk, TalkTag, User
 from talks import publishing
 from talks.names import fold
@@ -66,6 +67,21 @@ def test_joiners_and_marks_may_stand_among_what_is_seen(as_ada, title):
     write(as_ada, title=title)
 
     assert Talk.get().title == title
+
+
+@pytest.mark.parametrize(
+    "field, long",
+    [("title", "\0" * 256), ("links", "x\n" * 30_001), ("venue_url", "x" * 2001), ("video", "x" * 10_001)],
+    ids=["title", "links", "venue_url", "video"],
+)
+def test_of_what_is_too_long_nothing_else_is_said(as_ada, field, long):
+    filled = {"title": "T", field: long}
+    with as_ada.application.test_request_context(method="POST", data=filled):
+        form = TalkForm(meta={"csrf": False})
+        form.validate()
+
+    (said,) = form[field].errors
+    assert "longer than" in said
 
 
 @pytest.mark.parametrize("field", ["venue_url", "links"])
