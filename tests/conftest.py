@@ -3,24 +3,33 @@
 import os
 import re
 import shutil
+from pathlib import Path
 from urllib.parse import urlsplit
 
+ROOT = Path(__file__).parent.parent
+# Nothing that a developer's shell or `.env` sets may change what is tested.
+for name in re.findall(r"^# ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE):
+    os.environ.pop(name, None)
 os.environ["TALKS_CONFIG"] = "testing"
 os.environ["SECRET_KEY"] = "a secret that only the tests know"
 os.environ["DATABASE_URL"] = "sqlite:///:memory:"
-for name in ("SITE_URL", "MAIL_ERROR_RECIPIENT", "SYSLOG"):
-    os.environ.pop(name, None)
 
 import install  # noqa: E402
 import live  # noqa: E402
 import pytest  # noqa: E402
 from flask.testing import FlaskClient  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 import main  # noqa: E402
 import models  # noqa: E402
 from talks import accounts  # noqa: E402
 from talks.databases import open_database  # noqa: E402
+
+# Machines are noisy: no example fails for being slow. `make soak` tries many more.
+settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", settings.get_profile("quick"), max_examples=2_000)
+settings.load_profile("soak" if os.environ.get("TALKS_SOAK") == "1" else "quick")
 
 PASSWORD = "correct horse battery"
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
