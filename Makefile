@@ -42,7 +42,7 @@ cover: .venv/development ## branch coverage as HTML in htmlcov/
 bench: .venv/development ## ratios against the limits; writes the table in docs/performance.md
 	$(BIN)/python -m bench
 
-soak: .venv/development ## the long tests
+soak: .venv/development ## the whole suite with many more random examples
 	TALKS_SOAK=1 $(BIN)/python -m pytest -n auto -q
 
 check: .venv/development ## lint and format, changing nothing
