@@ -145,6 +145,7 @@ accounts.login_manager.init_app(app)
 csrf = CSRFProtect(app)
 database.initialize(open_database(app.config["DATABASE_URL"]))
 try:
+    INSTANCE.mkdir(mode=0o700, parents=True, exist_ok=True)  # before anything makes a folder in it
     assets = Assets(Path(app.root_path) / "static", INSTANCE / "static")
     errors.configure(app.logger, app.config, INSTANCE)
 except (ValueError, OSError) as problem:

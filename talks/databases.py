@@ -1,5 +1,7 @@
 """Open the database that an address names."""
 
+import contextlib
+import os
 from urllib.parse import unquote, urlsplit
 
 from peewee import OperationalError, SqliteDatabase
@@ -24,11 +26,25 @@ def sqlite_path(url: str) -> str | None:
     return None if path in ("", ":memory:") else path
 
 
+class OwnersDatabase(SqliteDatabase):
+    """Makes its file readable by the owner only, and so what SQLite puts beside it.
+
+    The mode of a file that is there is its operator's business.
+    """
+
+    def _connect(self):
+        if self.database != ":memory:":
+            # Not there, or not ours to make: SQLite says so better.
+            with contextlib.suppress(OSError):
+                os.close(os.open(self.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        return super()._connect()
+
+
 def open_database(url: str) -> SqliteDatabase:
     """A database for `url`, not yet connected. One connection a thread, opened and closed by request."""
     # IMMEDIATE: a deferred transaction that reads and then writes fails at once when another writer
     # was faster, whatever the busy timeout says.
-    return SqliteDatabase(
+    return OwnersDatabase(
         sqlite_path(url) or ":memory:", lock_type="IMMEDIATE", autoconnect=False, pragmas=PRAGMAS
     )
 

@@ -272,6 +272,13 @@ def test_the_secret_is_the_owners_only_and_made_once(make_site):
     assert file.read_text() == made
 
 
+@pytest.mark.parametrize("settings", [{}, {"SECRET_KEY": "s" * 32}], ids=["secret-to-make", "secret-given"])
+def test_a_new_instance_folder_is_the_owners_only(make_site, settings):
+    site = make_site(**settings).start()
+
+    assert stat.S_IMODE(site.instance.stat().st_mode) == 0o700
+
+
 def test_a_sign_in_outlives_a_restart(make_site):
     site = make_site()
     site.add("ada", "--speaker")
