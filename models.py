@@ -92,10 +92,6 @@ class BaseModel(Model):
         legacy_table_names = False
         only_save_dirty = True
 
-    @classmethod
-    def get_or_none_by_id(cls, id_):
-        return cls.get_or_none(cls.id == id_)
-
 
 class User(BaseModel, UserMixin):
     """An account and a speaker's profile in one row. Nobody has claimed a profile without an e-mail."""
@@ -169,12 +165,6 @@ class Alias(BaseModel):
     user = ForeignKeyField(User, backref="aliases", on_delete="CASCADE")
     name = CharField(128, unique=True)
     key = CharField(128, index=True)  # fold(name)
-
-    @classmethod
-    def user_for(cls, name):
-        """The profile that this spelling, or one that differs only in case, accents or punctuation, names."""
-        alias = cls.select(cls, User).join(User).where(cls.key == fold(name)).order_by(cls.id).first()
-        return alias and alias.user
 
 
 class Event(BaseModel):
@@ -438,8 +428,6 @@ class TalkSpeaker(BaseModel):
 
 class Link(BaseModel):
     """Something that belongs to a talk elsewhere. `kind` is slides, video, code, paper or web."""
-
-    KINDS = ("slides", "video", "code", "paper", "web")
 
     talk = ForeignKeyField(Talk, backref="links", on_delete="CASCADE")
     kind = CharField(12, default="web")

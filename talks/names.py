@@ -50,10 +50,3 @@ def ascii_slug(text: str, limit: int = 60) -> str:
     """`slug` with only a-z, 0-9 and hyphens; empty for a name in another script."""
     words = re.sub(r"[^a-z0-9]+", "-", _without_accents(text)).strip("-")
     return words[:limit].rstrip("-")
-
-
-def initials(name: str) -> str:
-    """One or two letters that stand for a person: first and last word, or the first character."""
-    words = [word for word in re.findall(r"\w+", name) if not word.isdigit()] or [name.strip() or "?"]
-    letters = words[0][0] + (words[-1][0] if len(words) > 1 and words[-1][0].isalpha() else "")
-    return letters.upper()

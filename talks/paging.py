@@ -24,10 +24,6 @@ class Page:
     previous: str | None
     next: str | None
 
-    @property
-    def is_first(self) -> bool:
-        return self.previous is None
-
 
 @dataclass(frozen=True)
 class Order:

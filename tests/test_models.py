@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import Alias, Event, Tag, Talk, TalkSpeaker, TalkTag, User, free_slug, utcnow
+from models import Event, Tag, Talk, TalkSpeaker, TalkTag, User, free_slug, utcnow
 from talks.names import fold
 
 in_one_database = settings(
@@ -120,14 +120,6 @@ def test_the_index_key_follows_the_name(database):
     person.save()
 
     assert User.get_by_id(person.id).name_key == "edithpiaf"
-
-
-def test_an_alias_names_its_profile_in_any_spelling(database):
-    person = a_profile("Łukasz Nowak")
-    Alias.create(user=person, name="Łukasz Nowak", key=fold("Łukasz Nowak"))
-
-    assert Alias.user_for("lukasz NOWAK") == person
-    assert Alias.user_for("Lukas Nowak") is None
 
 
 def test_who_was_blocked_may_not_publish(database):

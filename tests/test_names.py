@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talks.names import ascii_slug, fold, fold_tag, initials, slug
+from talks.names import ascii_slug, fold, fold_tag, slug
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,3 @@ def test_a_slug_is_short_and_fits_an_address(text, limit):
 @given(st.text())
 def test_an_ascii_slug_holds_only_letters_digits_and_hyphens(text):
     assert set(ascii_slug(text)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
-
-
-@pytest.mark.parametrize(
-    "name, letters",
-    [
-        ("Ada Lovelace", "AL"),
-        ("Guido van Rossum", "GR"),
-        ("Plato", "P"),
-        ("김대현", "김"),
-        ("", "?"),
-        ("…", "…"),
-    ],
-)
-def test_initials_stand_for_a_name(name, letters):
-    assert initials(name) == letters

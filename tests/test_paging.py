@@ -84,7 +84,7 @@ def test_an_ascending_list_reads_the_other_way(seven):
 
 
 def test_the_first_page_has_nothing_before_it(seven):
-    assert page(NEWEST).is_first
+    assert page(NEWEST).previous is None
 
 
 def test_a_value_alone_jumps_into_the_list(seven):
