@@ -200,7 +200,9 @@ def test_the_real_command_makes_the_database(tmp_path):
     first = flask_process(url, *BOB, "--admin", TALKS_PASSWORD=PASSWORD)
     again = flask_process(url, *BOB, TALKS_PASSWORD=PASSWORD)
 
-    assert (first.returncode, first.stdout) == (0, "Added bob <bob@example.org>, administrator.\n"), first.stderr
+    assert (first.returncode, first.stdout) == (0, "Added bob <bob@example.org>, administrator.\n"), (
+        first.stderr
+    )
     assert (tmp_path / "a b#.db").exists()
     assert again.returncode == 1
     assert again.stderr == "Error: The username bob is taken.\n"
