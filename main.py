@@ -58,7 +58,7 @@ RETRY_SECONDS = "10"
 class IdConverter(IntegerConverter):
     """An id as a database has it: one spelling for each, and none that overflows."""
 
-    regex = r"(?:0|[1-9]\d*)"
+    regex = r"(?:0|[1-9][0-9]*)"
 
     def __init__(self, url_map):
         super().__init__(url_map, max=2**63 - 1)
@@ -161,6 +161,14 @@ def prepare_database():
             database.create_tables(TABLES)
     except peewee.DatabaseError as error:  # away, or not a database at all
         sys.exit(f"DATABASE_URL: the database cannot be opened ({error})")
+
+
+@app.after_request
+def keep_private(response):
+    """What is drawn for one person is for no shared cache. It may be kept: going back keeps typed text."""
+    if session:
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
 
 
 @app.context_processor

@@ -456,3 +456,22 @@ def test_no_form_breaks_the_site(as_carol, archive, as_in_production, path, data
     answer = as_carol.post(path, data=sent | {"csrf_token": token})
 
     assert answer.status_code in (303, 422)
+
+
+def test_pages_of_somebody_signed_in_are_for_no_shared_cache(as_ada):
+    for address in ("/", "/mine", "/profile", "/new"):
+        assert as_ada.get(address).headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_form_with_a_token_is_for_no_shared_cache(client):
+    assert client.get("/auth/login").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_a_visitors_page_may_be_cached(client):
+    assert "Cache-Control" not in client.get("/").headers
+
+
+def test_an_id_has_one_spelling(client):
+    assert [client.get(f"/talk/{id_}-x").status_code for id_ in ("13", "013", "1٣", "１３")] == [308] + [
+        404
+    ] * 3
