@@ -28,5 +28,5 @@ def read(secret: str, purpose: str, token: str, max_age_seconds: int):
         return URLSafeTimedSerializer(secret, salt=f"talks.{purpose}").loads(token, max_age=max_age_seconds)
     except SignatureExpired:
         raise TokenExpired from None
-    except BadSignature:
+    except (BadSignature, UnicodeError):  # half a character cannot have been signed
         raise TokenInvalid from None

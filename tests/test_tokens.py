@@ -72,3 +72,8 @@ def test_a_token_with_one_character_changed_is_not_valid(data):
 def test_no_text_breaks_the_reading(token):
     with pytest.raises(tokens.TokenError):
         tokens.read("secret", "setup", token, 60)
+
+
+def test_a_token_of_half_a_character_is_not_valid():
+    with pytest.raises(tokens.TokenInvalid):
+        tokens.read("secret", "setup", "\ud800", 60)
