@@ -131,7 +131,7 @@ def login():
         return redirect(target, 303)
     form = LoginForm()
     if not form.validate_on_submit():
-        return render_template("accounts/login.html", form=form, next=target), 422 if form.errors else 200
+        return render_template("accounts/login.html", form=form), 422 if form.errors else 200
     try:
         user = sign_in(
             form.email.data, form.password.data, request.remote_addr, current_app.secret_key,
@@ -139,11 +139,11 @@ def login():
         )  # fmt: skip
     except TooManyAttempts as refusal:
         form.form_errors.append("Too many attempts. Wait a quarter of an hour, then try again.")
-        page = render_template("accounts/login.html", form=form, next=target)
+        page = render_template("accounts/login.html", form=form)
         return page, 429, {"Retry-After": str(refusal.seconds)}
     if user is None:
         form.form_errors.append("E-mail and password do not belong together.")
-        return render_template("accounts/login.html", form=form, next=target), 422
+        return render_template("accounts/login.html", form=form), 422
     begin(user, form.remember_me.data)
     flash(f"Signed in as {user.name}.", "success")
     return redirect(target, 303)

@@ -10,10 +10,10 @@ from forms import ProfileForm
 from models import Alias, Event, Talk, User
 from talks import markup
 from talks.paging import Order, paginate
+from talks.timeline import LETTERS, NEWEST_FIRST
 
 bp = Blueprint("speakers", __name__)
 
-BY_DATE = Order(Talk.date, Talk.id, descending=True)
 BY_NAME = Order(User.name_key, User.id)
 SPEAKERS_PER_PAGE = 100
 
@@ -49,9 +49,6 @@ def index():
     return render_template("speakers/speakers.html", page=page, letters=LETTERS)
 
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
 @bp.get("/user/<username>")
 def speaker(username):
     """One speaker and the talks, of one year when `?year=` says so."""
@@ -63,7 +60,7 @@ def speaker(username):
     talks, year = Talk.spoken_by(found), read_year(request.args.get("year"))
     if year:
         talks = talks.where(Talk.date >= str(year), Talk.date < str(year + 1))
-    page = paginate(talks, BY_DATE, request.args, current_app.config["TALKS_PER_PAGE"], keep=("year",))
+    page = paginate(talks, NEWEST_FIRST, request.args, current_app.config["TALKS_PER_PAGE"], keep=("year",))
     own = current_user.is_authenticated and current_user == found
     drafts = list(Talk.written_by(found, "draft")) if own else []
     Talk.attach_speakers([*page.items, *drafts])
