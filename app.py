@@ -7,12 +7,12 @@ import sys
 from email.utils import parseaddr
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from dotenv import load_dotenv
 from flask import Flask
 
-from talks.databases import sqlite_path
+from talks.databases import read_address
 from talks.layers.limits import parsed_host, site_host
 
 ROOT = Path(__file__).resolve().parent
@@ -83,10 +83,8 @@ def syslog(value):
 
 def database_url(value):
     value = value.strip()
-    if "://" not in value or "\0" in unquote(value):
-        raise ValueError("use sqlite:///path/to/file.db")
-    path = sqlite_path(value)
-    return value if path is None else f"sqlite:///{quote(str(ROOT / path))}"
+    address = read_address(value)
+    return value if address.on_server or not address.name else f"sqlite:///{quote(str(ROOT / address.name))}"
 
 
 class Setting(NamedTuple):
@@ -105,11 +103,15 @@ SETTINGS = (
         "development, testing or production (the default under gunicorn).",
         choice(*CONFIGS),
     ),
-    Setting("SECRET_KEY", "", "Signs sessions and links. Made once in instance/secret_key when empty."),
+    Setting(
+        "SECRET_KEY",
+        "",
+        "Signs sessions and links. With SQLite, made once in instance/secret_key when empty.",
+    ),
     Setting(
         "DATABASE_URL",
         "sqlite:///instance/talks.db",
-        "Where the data is: sqlite:///path, relative to main.py.",
+        "Where the data is: sqlite:///path (relative to main.py), postgresql:// or mysql:// (also MariaDB).",
         database_url,
     ),
     Setting("SITE_NAME", "Talks", "The name on every page."),
@@ -206,6 +208,9 @@ def configure(app, environ):
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a draft may stay open over night
         WTF_CSRF_SSL_STRICT=False,  # asks for a Referer, which pages with a token keep browsers from sending
     )
+    if not app.config["SECRET_KEY"] and read_address(app.config["DATABASE_URL"]).on_server:
+        # It may serve several machines: each would make a secret of its own.
+        raise SettingError("SECRET_KEY: with a database server, set it to 64 random characters of your own")
     try:
         app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or made_once(
             Path(app.instance_path) / "secret_key"

@@ -61,6 +61,8 @@ GOOD = [
     ("DATABASE_URL", "sqlite:////var/talks.db", "sqlite:////var/talks.db"),
     ("DATABASE_URL", "sqlite:///instance/a.db", f"sqlite:///{ROOT}/instance/a.db"),
     ("DATABASE_URL", "sqlite:///:memory:", "sqlite:///:memory:"),
+    ("DATABASE_URL", " postgresql://ada:pw@db/talks ", "postgresql://ada:pw@db/talks"),
+    ("DATABASE_URL", "mysql://ada:pw@db/talks", "mysql://ada:pw@db/talks"),
     ("SITE_URL", "https://talks.example.org/", "https://talks.example.org"),
     ("SITE_URL", "http://[2001:db8::1]:8000", "http://[2001:db8::1]:8000"),
     ("TALKS_PER_PAGE", " 200 ", 200),
@@ -85,7 +87,7 @@ def test_a_setting_is_read(name, text, value):
 
 BAD = [
     ("TALKS_CONFIG", ["prod", "Production"]),
-    ("DATABASE_URL", ["talks.db", "postgresql://localhost/x", "sqlite://talks.db", "sqlite:///a%00b", "://"]),
+    ("DATABASE_URL", ["talks.db", "postgresql://localhost", "sqlite://talks.db", "sqlite:///a%00b", "://"]),
     (
         "SITE_URL",
         ["talks.example.org", "ftp://x.org", "https://", "https://x.org/talks", "https://x.org/?a=b"]
@@ -158,7 +160,7 @@ def test_a_mail_address_that_is_accepted_suits_the_error_mail(text):
     assert not value or checked_address({"MAIL_SENDER": value}, "MAIL_SENDER") == value
 
 
-@pytest.mark.parametrize("value", ["postgres://ada:s3cret@db/talks", "ada:s3cret@db", "sqlite://s3cret"])
+@pytest.mark.parametrize("value", ["postgres://ada:s3cret@db", "ada:s3cret@db", "sqlite://s3cret"])
 def test_a_secret_is_not_printed(value):
     with pytest.raises(SettingError) as refusal:
         read("DATABASE_URL", value)
@@ -179,7 +181,7 @@ def test_the_real_process_says_it_in_one_line_and_ends(name, value):
 
 
 def test_the_real_process_does_not_print_a_secret():
-    result = flask_process(DATABASE_URL="mysql://ada:s3cret@db/talks")
+    result = flask_process(DATABASE_URL="mysql://ada:s3cret@db:port/talks")
 
     assert result.returncode == 1
     assert result.stderr.startswith("DATABASE_URL=…: ")
@@ -260,6 +262,21 @@ def test_without_a_secret_one_is_made_beside_the_data(tmp_path):
     site = configured(tmp_path)
 
     assert site.secret_key == (tmp_path / "instance" / "secret_key").read_text()
+
+
+def test_with_a_database_server_the_secret_has_to_be_set(tmp_path):
+    with pytest.raises(SettingError, match="^SECRET_KEY: with a database server, set it to 64 random "):
+        configured(tmp_path, DATABASE_URL="postgresql://db/talks")
+
+    assert not (tmp_path / "instance").exists()
+
+
+def test_the_real_process_asks_for_the_secret_in_one_line():
+    result = flask_process(DATABASE_URL="mysql://ada:s3cret@db/talks")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("SECRET_KEY: with a database server, set it ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path):
