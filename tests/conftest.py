@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ os.environ["DATABASE_URL"] = "sqlite:///:memory:"
 import install  # noqa: E402
 import live  # noqa: E402
 import pytest  # noqa: E402
+import servers  # noqa: E402
 from flask.testing import FlaskClient  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
@@ -61,6 +63,51 @@ class Browser(FlaskClient):
 
 
 main.app.test_client_class = Browser
+
+
+@contextmanager
+def opened(url, **options):
+    """The database at `url`, connected; nothing of it is open afterwards."""
+    database = open_database(url, **options)
+    database.connect()
+    try:
+        yield database
+    finally:
+        database.close_all()
+
+
+def serve(kind):
+    if not kind.is_installed():
+        missing(kind.package)
+    with kind() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server, started for the first test that asks for it; one for each worker of xdist."""
+    yield from serve(servers.Postgresql)
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """A MariaDB server, likewise."""
+    yield from serve(servers.Mariadb)
+
+
+ENGINES = ["sqlite", *(pytest.param(name, marks=pytest.mark.server) for name in ("postgresql", "mariadb"))]
+
+
+@pytest.fixture(params=ENGINES)
+def empty_url(request, tmp_path):
+    """The address of an empty database; the test is run on each of the three engines."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+        return
+    server = request.getfixturevalue(request.param)
+    url = server.make_database()
+    yield url
+    server.drop_database(url)
 
 
 @pytest.fixture(scope="session")

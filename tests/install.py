@@ -4,19 +4,30 @@
 missing is said by name, and its tests are then skipped, or fail with TALKS_REQUIRE_ALL=1.
 """
 
+import glob
 import os
 import shutil
 import subprocess
 import sys
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-NEEDED = {"chromium": CHROMIUM, "git": ("git",)}  # Debian's package: the programs that will do
+# Debian's package: the programs that will do
+NEEDED = {
+    "chromium": CHROMIUM,
+    "git": ("git",),
+    "postgresql": ("postgres",),
+    "mariadb-server": ("mariadbd",),
+}
+# Where servers are that are not on everybody's path.
+ELSEWHERE = ("/usr/sbin", "/usr/local/sbin", "/usr/lib/postgresql/[0-9]*/bin")
 TIMEOUT_SECONDS = 900
 
 
 def program(names):
     """The path of the first of `names` that is installed, else None."""
-    return next(filter(None, map(shutil.which, names)), None)
+    folders = [folder for pattern in ELSEWHERE for folder in sorted(glob.glob(pattern), reverse=True)]
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *folders])
+    return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
 
 def chromium():
