@@ -1,28 +1,33 @@
 """The tables: what a row is, how rows are found, and what one row can do. No request, no app."""
 
 import hashlib
-import json
 import secrets
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flask_login import UserMixin
 from peewee import (
     BooleanField,
     Case,
-    CharField,
     DatabaseProxy,
-    DateTimeField,
     ForeignKeyField,
-    IntegerField,
     Model,
     Select,
-    SmallIntegerField,
-    TextField,
     chunked,
     fn,
 )
 
 from talks import passwords
+from talks.fields import (
+    AutoField,
+    CharField,
+    CivilDateField,
+    IntegerField,
+    JSONTextField,
+    LowerCharField,
+    SmallIntegerField,
+    TextField,
+    UTCDateTimeField,
+)
 from talks.names import fold, fold_tag, slug
 
 database = DatabaseProxy()  # main.py says which
@@ -32,61 +37,14 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-class UTCDateTimeField(DateTimeField):
-    """A moment: aware and UTC in Python, naive UTC to the microsecond in the database."""
-
-    def db_value(self, value):
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"{self.name} needs an aware time, not {value!r}")
-        return super().db_value(value and value.astimezone(UTC).replace(tzinfo=None))
-
-    def python_value(self, value):
-        value = super().python_value(value)
-        return value and value.replace(tzinfo=UTC)
-
-
-class CivilDateField(CharField):
-    """A day, or a day with the local time: None, a `date`, or a naive `datetime`.
-
-    Kept as text (RFC 3339, "" for none), which sorts alike on every database, with what has no date at one
-    end instead of wherever the engine puts NULL. A string passes as it is, for comparisons such as "2019".
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(max_length=19, default="", **kwargs)
-
-    def db_value(self, value):
-        return value if isinstance(value, str) else value.isoformat()[:19] if value else ""
-
-    def python_value(self, value):
-        if not value:
-            return None
-        return datetime.fromisoformat(value) if len(value) > 10 else date.fromisoformat(value)
-
-
-class LowerCharField(CharField):
-    """Text that is the same in any letter case: stored in lower case, so every database agrees."""
-
-    def db_value(self, value):
-        return value if value is None else super().db_value(value.lower())
-
-
-class JSONTextField(TextField):
-    """A dict as JSON text."""
-
-    def db_value(self, value):
-        return json.dumps(value or {}, ensure_ascii=False, separators=(",", ":"))
-
-    def python_value(self, value):
-        return json.loads(value or "{}")
-
-
 def text(length, **kwargs):
     """A line of text that is empty rather than NULL."""
     return CharField(length, default="", **kwargs)
 
 
 class BaseModel(Model):
+    id = AutoField()
+
     class Meta:
         database = database
         legacy_table_names = False
@@ -193,7 +151,7 @@ class Event(BaseModel):
     def editions(self):
         """The other events of the same series, newest first (a query)."""
         others = Event.listed().where(Event.series == self.series, Event.series != "", Event.id != self.id)
-        return others.order_by(Event.starts_on.desc())
+        return others.order_by(Event.starts_on.desc(), Event.id)
 
     @classmethod
     def recount(cls, ids):

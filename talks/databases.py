@@ -4,140 +4,35 @@ What differs between them and can be said once is said here. Everything else of 
 """
 
 import contextlib
-import ipaddress
 import os
-import re
 import sqlite3
-from typing import NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from peewee import Database, DatabaseError, OperationalError, SqliteDatabase
+from peewee import (
+    Database,
+    DatabaseError,
+    OperationalError,
+    PeeweeException,
+    ProgrammingError,
+    SqliteDatabase,
+)
 from playhouse.pool import PooledMySQLDatabase, PooledPostgresqlDatabase
+
+from talks.database_urls import read_address
+from talks.fields import Statement
 
 # `full`: in WAL mode `normal` loses the last commits when the power goes, and an answered write must last.
 PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000, "synchronous": "full"}
 # What SQLite says when it is busy or its disk fails; its other operational errors are faults of ours.
 AWAY = ("locked", "unable to open", "disk", "readonly", "full")
-SCHEMES = {name: name for name in ("sqlite", "postgresql", "mysql")}
-SCHEMES |= {"postgres": "postgresql", "mariadb": "mysql"}
-PORTS = {"postgresql": 5432, "mysql": 3306}
-EXAMPLES = {
-    "sqlite": "sqlite:///path/to/file.db",
-    "postgresql": "postgresql://user:password@host/database",
-    "mysql": "mysql://user:password@host/database",
-}
-
-
-def _whole(text):
-    if not re.fullmatch("[0-9]{1,6}", text):
-        raise ValueError
-    return int(text)
-
-
-def _switch(text):
-    return {"0": False, "1": True, "false": False, "true": True}[text.lower()]
-
-
-# What may stand behind the question mark, as the driver wants it. What Talks depends on is not among it.
-OPTIONS = {
-    "postgresql": dict.fromkeys(
-        ("application_name", "gssencmode", "host", "options", "sslcert", "sslkey", "sslmode", "sslrootcert")
-        + ("target_session_attrs",),
-        str,
-    )
-    | dict.fromkeys(
-        ("connect_timeout", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"),
-        _whole,
-    ),
-    "mysql": dict.fromkeys(("program_name", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"), str)
-    | dict.fromkeys(("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity"), _switch)
-    | dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _whole),
-}
+# As elsewhere, a statement sees what others have committed. MariaDB and MySQL name that setting otherwise.
+SESSION = (
+    "SET SESSION /*M! tx_isolation */ /*!80000 transaction_isolation */ = 'READ-COMMITTED', "
+    "SESSION innodb_lock_wait_timeout = {}"
+)
 
 
 class Unsuitable(Exception):
     """A database that Talks cannot keep its data in; the message says in one line what would be right."""
-
-
-class Address(NamedTuple):
-    """What a database's address says. SQLite has only a `name`: its file, "" for memory."""
-
-    engine: str
-    name: str
-    places: tuple[tuple[str, int], ...] = ()  # hosts and their ports; none: `options` name a socket
-    user: str = ""
-    password: str = ""
-    options: dict = {}  # noqa: RUF012, never changed
-
-    @property
-    def on_server(self) -> bool:
-        return self.engine != "sqlite"
-
-
-def read_address(url: str) -> Address:
-    """The parts of `url`, percent signs decoded, SQLite's file relative as it is written.
-
-    Raises ValueError with a sentence that says what would be right, and no part of `url`: it has a password.
-    """
-    try:
-        part = urlsplit(url)
-    except ValueError:  # its message has the password
-        raise ValueError("hosts, ports or brackets are wrong; use host, host:port or [IPv6]:port") from None
-    engine = SCHEMES.get(part.scheme.partition("+")[0])
-    if engine is None or "://" not in url:
-        raise ValueError(f"unknown scheme; use {', '.join(EXAMPLES.values())}")
-    if "\0" in unquote(url):
-        raise ValueError(f"there is a NUL in it; use {EXAMPLES[engine]}")
-    if part.fragment:
-        raise ValueError("there is a # in it; use %23 for one in a name or password")
-    if engine == "sqlite":
-        return _file_address(part)
-    return _server_address(engine, part)
-
-
-def _file_address(part: SplitResult) -> Address:
-    if part.netloc:
-        raise ValueError("a SQLite address has three slashes: sqlite:///path/to/file.db")
-    if part.query:
-        raise ValueError("a SQLite address takes no options; use %3F for a question mark in a path")
-    path = unquote(part.path[1:])
-    return Address("sqlite", "" if path == ":memory:" else path)
-
-
-def _server_address(engine: str, part: SplitResult) -> Address:
-    options = _options(engine, part.query)
-    login, _, places = part.netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    found = tuple(_place(engine, place) for place in places.split(",")) if places else ()
-    if not found and not options.keys() & {"host", "unix_socket"}:
-        raise ValueError(f"it names no host; use {EXAMPLES[engine]}")
-    if engine == "mysql" and len(found) > 1:
-        raise ValueError(f"only PostgreSQL takes several hosts; use {EXAMPLES[engine]}")
-    name = unquote(part.path[1:])
-    if not name:
-        raise ValueError(f"it names no database; use {EXAMPLES[engine]}")
-    return Address(engine, name, found, unquote(user), unquote(password), options)
-
-
-def _place(engine: str, text: str) -> tuple[str, int]:
-    """Host and port of ``host``, ``host:port``, ``[IPv6]`` or ``[IPv6]:port``."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.%-]+))(?::([0-9]{1,5}))?", text)
-    port = int(match[3] or PORTS[engine]) if match else 0
-    with contextlib.suppress(ValueError):
-        if match and match[1]:
-            ipaddress.IPv6Address(match[1])
-        if 0 < port < 2**16:
-            return match[1] or unquote(match[2]), port
-    raise ValueError("a host or port is wrong; use host, host:port or [IPv6]:port, ports from 1 to 65535")
-
-
-def _options(engine: str, query: str) -> dict:
-    known = OPTIONS[engine]
-    try:
-        return {name: known[name](value) for name, value in parse_qsl(query, keep_blank_values=True)}
-    except (KeyError, ValueError):
-        names = ", ".join(sorted(known))
-        raise ValueError(f"an option after ? is unknown or has a wrong value; use {names}") from None
 
 
 class OwnersDatabase(SqliteDatabase):
@@ -145,6 +40,8 @@ class OwnersDatabase(SqliteDatabase):
 
     The mode of a file that is there is its operator's business.
     """
+
+    context_class = Statement
 
     def _connect(self):
         if self.database != ":memory:":
@@ -163,11 +60,37 @@ class OwnersDatabase(SqliteDatabase):
         self.close()
 
 
-class Postgresql(PooledPostgresqlDatabase):
-    """Text is sorted by code point in every database, whatever locale it was made with."""
+class TakingTurns:
+    """A transaction that waits for the one before it, as all do on SQLite.
+
+    What a transaction reads is then true until it ends: nobody takes a name, or is the first administrator,
+    between its looking and its writing. Without, each such place would need a lock of its own, in an order
+    that makes no deadlock. A statement alone waits for nobody.
+    """
+
+    turn_seconds = 5  # to wait for one's turn; 0 is for ever
+
+    def begin(self, isolation_level=None):
+        super().begin(isolation_level)
+        try:
+            self.take_turn()
+        except PeeweeException:
+            with contextlib.suppress(PeeweeException):  # what failed first is what is said
+                self.rollback()
+            raise
+
+
+class Postgresql(TakingTurns, PooledPostgresqlDatabase):
+    """Columns of text name their order, by code point: that of the database is what its operator made it."""
+
+    context_class = Statement
 
     def get_context_options(self):
-        return super().get_context_options() | {"text_collation": '"C"'}  # see models.py
+        return super().get_context_options() | {"text_collation": '"C"'}
+
+    def take_turn(self):
+        self.execute_sql(f"SET LOCAL lock_timeout = '{self.turn_seconds}s'")
+        self.execute_sql("SELECT pg_advisory_xact_lock(500236069747)")  # any number, if always this one
 
     def settle(self):
         """As OwnersDatabase.settle."""
@@ -179,10 +102,11 @@ class Postgresql(PooledPostgresqlDatabase):
             raise Unsuitable(f"the database's text is {encoding}; make it with {right}")
 
 
-class MySQLOrMariaDB(PooledMySQLDatabase):
+class MySQLOrMariaDB(TakingTurns, PooledMySQLDatabase):
     """Both servers, which differ in versions and in the names of collations."""
 
-    field_types = {
+    context_class = Statement
+    field_types = PooledMySQLDatabase.field_types | {
         "DATETIME": "DATETIME(6)",  # a bare one has whole seconds
         "TEXT": "LONGTEXT",  # a bare one ends after 65,535 bytes
         "BLOB": "LONGBLOB",
@@ -192,6 +116,19 @@ class MySQLOrMariaDB(PooledMySQLDatabase):
         super()._set_server_version(conn)
         # peewee writes JSON and upserts in the words of MySQL unless it is told.
         self.mariadb = "maria" in conn.get_server_info().lower()
+
+    def take_turn(self):
+        # A row's lock ends with the transaction, which that of GET_LOCK does not.
+        turn = "SELECT id FROM talks_turn FOR UPDATE"
+        try:
+            is_there = self.execute_sql(turn).fetchone()
+        except ProgrammingError:
+            is_there = False
+        if not is_there:
+            self.execute_sql("CREATE TABLE IF NOT EXISTS talks_turn (id INTEGER PRIMARY KEY)")
+            self.execute_sql("INSERT IGNORE INTO talks_turn VALUES (1)")
+            super().begin()  # making a table has ended the transaction
+            self.execute_sql(turn)
 
     @property
     def text(self) -> str:
@@ -269,14 +206,16 @@ def _postgresql(address, connections, patient):
     if len(address.places) > 1:
         arguments["target_session_attrs"] = "read-write"  # the one that is the primary now
     login = {"user": address.user or None, "password": address.password or None}
-    return Postgresql(address.name, **arguments | login | address.options)
+    database = Postgresql(address.name, **arguments | login | address.options)
+    if patient:
+        database.turn_seconds = 0
+    return database
 
 
 def _mysql(address, connections, patient):
     arguments = _pool(connections) | {
         "client_flag": 2,  # FOUND_ROWS: an update counts the rows it found, as elsewhere
-        # As elsewhere, what others commit is seen by the next statement.
-        "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "init_command": SESSION.format(31_536_000 if patient else MySQLOrMariaDB.turn_seconds),
         "sql_mode": "TRADITIONAL",  # what does not fit is an error, whatever the server's default
         "program_name": "talks",
     }
@@ -289,6 +228,23 @@ def _mysql(address, connections, patient):
     if patient:
         arguments |= {"read_timeout": None, "write_timeout": None}
     return MySQLOrMariaDB(address.name, **arguments)
+
+
+@contextlib.contextmanager
+def patiently(database: Database):
+    """A connection that waits as long as a statement takes: changing a large table may take minutes.
+
+    Afterwards none is left open, which two processes would share after a fork.
+    """
+    bounds = ("read_timeout", "write_timeout")
+    kept = {name: database.connect_params.pop(name) for name in bounds if name in database.connect_params}
+    opened = database.connect(reuse_if_open=True)
+    try:
+        yield
+    finally:
+        database.connect_params.update(kept)
+        if opened:
+            database.close_all()
 
 
 def is_away(error: Exception) -> bool:

@@ -4,7 +4,7 @@ import re
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
-from peewee import fn
+from peewee import SQL, fn
 
 from forms import ProfileForm
 from models import Alias, Event, Talk, User
@@ -28,7 +28,8 @@ def save_profile(user, values):
 
 def talks_by_year(speaker):
     """[(year, number of published talks)], newest first; undated talks are not counted."""
-    year = fn.SUBSTR(Talk.date, 1, 4)
+    # No parameters: PostgreSQL would not know that what is shown and what is grouped by are the same.
+    year = fn.SUBSTR(Talk.date, SQL("1"), SQL("4"))
     rows = Talk.select(year, fn.COUNT(Talk.id)).where(
         Talk.has_status("published"), Talk.date > "", Talk.id.in_(Talk.ids_spoken_by(speaker))
     )
@@ -39,7 +40,9 @@ def events_of(speaker):
     """[(event, number of talks there)], newest first."""
     rows = Event.select(Event.id, Event.slug, Event.title, Event.starts_on, fn.COUNT(Talk.id).alias("here"))
     rows = rows.join(Talk).where(Talk.has_status("published"), Talk.id.in_(Talk.ids_spoken_by(speaker)))
-    return [(event, event.here) for event in rows.group_by(Event.id).order_by(Event.starts_on.desc())]
+    return [
+        (event, event.here) for event in rows.group_by(Event.id).order_by(Event.starts_on.desc(), Event.id)
+    ]
 
 
 @bp.get("/speakers")

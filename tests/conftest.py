@@ -21,12 +21,13 @@ import pytest  # noqa: E402
 import servers  # noqa: E402
 from flask.testing import FlaskClient  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+from peewee import SqliteDatabase  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 import main  # noqa: E402
 import models  # noqa: E402
 from talks import accounts  # noqa: E402
-from talks.databases import open_database  # noqa: E402
+from talks.databases import Postgresql, open_database  # noqa: E402
 
 # Machines are noisy: no example fails for being slow. `make soak` tries many more.
 settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -111,28 +112,93 @@ def empty_url(request, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory):
-    """A file with the tables, to be copied."""
+def empty_file(tmp_path_factory):
+    """A file of SQLite with the tables, to be copied."""
     path = tmp_path_factory.mktemp("database") / "empty.db"
-    made = open_database(f"sqlite:///{path}")
-    with made.connection_context(), made.bind_ctx(models.TABLES):
+    with opened(f"sqlite:///{path}") as made, made.bind_ctx(models.TABLES):
         made.create_tables(models.TABLES)
         made.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return path
 
 
-@pytest.fixture
-def database(tmp_path, empty_database):
-    """A fresh database file, connected and bound to the models."""
-    shutil.copy(empty_database, tmp_path / "talks.db")
+def furnished(server):
+    """A database of a server, with the tables and nothing in them."""
+    url = server.make_database()
+    with opened(url) as made:
+        made.url = url  # for other processes
+        made.settle()
+        with made.bind_ctx(models.TABLES):
+            made.create_tables(models.TABLES)
+        made.close()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def on_postgresql(postgresql):
+    yield from furnished(postgresql)
+
+
+@pytest.fixture(scope="session")
+def on_mariadb(mariadb):
+    yield from furnished(mariadb)
+
+
+def clear(database):
+    """Take all rows out of the tables, and begin their ids at 1 again."""
+    names = [model._meta.table_name for model in models.TABLES]
+    if isinstance(database, SqliteDatabase):
+        for name in reversed(names):
+            database.execute_sql(f'DELETE FROM "{name}"')
+        return
+    if isinstance(database, Postgresql):
+        quoted = ", ".join(f'"{name}"' for name in names)
+        database.execute_sql(f"TRUNCATE {quoted} RESTART IDENTITY")
+        return
+    database.execute_sql("SET foreign_key_checks = 0")
+    tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+    for (name,) in database.execute_sql(f"{tables} AND auto_increment > 1").fetchall():
+        database.execute_sql(f"DELETE FROM `{name}`")
+        database.execute_sql(f"ALTER TABLE `{name}` AUTO_INCREMENT = 1")
+    database.execute_sql("SET foreign_key_checks = 1")
+
+
+@pytest.fixture(params=ENGINES)
+def database(request, tmp_path, empty_file):
+    """An empty database with the tables, connected and bound to the models; each engine in turn."""
     before = models.database.obj
-    opened = open_database(f"sqlite:///{tmp_path}/talks.db")
-    models.database.initialize(opened)
-    opened.connect()
-    yield opened
-    if not opened.is_closed():
-        opened.close()
+    if request.param == "sqlite":
+        shutil.copy(empty_file, tmp_path / "talks.db")
+        made = open_database(f"sqlite:///{tmp_path}/talks.db")
+        made.url = f"sqlite:///{tmp_path}/talks.db"
+    else:
+        made = request.getfixturevalue(f"on_{request.param}")
+    models.database.initialize(made)
+    made.connect()
+    yield made
+    if made.is_closed():
+        made.connect()
+    if request.param != "sqlite":
+        clear(made)
+    made.close()
     models.database.initialize(before)
+
+
+@pytest.fixture
+def writes(database):
+    """The statements that wrote, by this process."""
+    found = []
+
+    def note(event):
+        if event.sql.startswith(("INSERT", "UPDATE", "DELETE")):
+            found.append(event.sql)
+
+    database.query_hooks.append(note)
+    yield found
+    database.query_hooks.remove(note)
+
+
+# For what is about files, pragmas or the planner of SQLite.
+only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture

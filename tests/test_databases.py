@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talks.databases import open_database, read_address
+from talks.database_urls import read_address
+from talks.databases import open_database
 
 GOOD = {
     "sqlite:///talks.db": ("sqlite", "talks.db"),

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from conftest import only_sqlite
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from peewee import SqliteDatabase
@@ -280,6 +281,7 @@ def test_a_database_that_is_not_there_is_answered_503(served, tmp_path, log):
     assert [record.route for record in log] == ["/", "/talk/<id:talk_id>"]
 
 
+@only_sqlite
 def test_a_database_that_another_program_locks_is_answered_503_and_works_again(
     served, client, as_bob, bob, tmp_path
 ):

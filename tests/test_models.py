@@ -413,7 +413,7 @@ def test_a_tag_of_signs_only_is_refused(database, name):
 
 
 def test_a_tag_whose_key_would_be_too_long_is_one_still(database):
-    assert Tag.named("x" * 300) == Tag.named("x" * 300)
+    assert Tag.named("#" * 100) == Tag.named("#" * 100)
 
 
 def test_the_first_free_slug_is_taken(database):

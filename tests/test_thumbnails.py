@@ -156,7 +156,6 @@ def test_only_published_talks_get_a_picture(host, fetch, status):
         "data:image/png;base64,AAAA",
         "http://127.0.0.1.example.org:{port}/",
         "http://[127.0.0.1:{port}/a.jpg",
-        "\0",
     ],
 )
 def test_nothing_but_a_known_host_is_asked(host, fetch, tmp_path, url):

@@ -23,10 +23,10 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory, empty_database):
+def imported(tmp_path_factory, empty_file):
     """The report of an import of everything into a database of its own, which stays connected."""
     path = tmp_path_factory.mktemp("archive") / "talks.db"
-    shutil.copy(empty_database, path)
+    shutil.copy(empty_file, path)
     before, opened = models.database.obj, open_database(f"sqlite:///{path}")
     models.database.initialize(opened)
     opened.connect()
