@@ -14,7 +14,7 @@ from conftest import clear
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models import Event, Link, Talk, TalkSpeaker, TalkTag, User
+from models import Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User
 from talks.exchange import pyvideo, records
 from talks.exchange.records import Unfit, read_talk
 
@@ -203,6 +203,21 @@ pyvideo.run(sys.argv[2])
 """
 
 
+def by_name():
+    """What there is, without ids: where a transaction was undone, servers leave a gap."""
+    talks = Talk.attach_speakers(list(Talk.select(Talk, Event).join(Event)))
+    shown = [
+        (talk.imported_key, talk.title, talk.event.slug, [user.username for user in talk.speakers],
+         [tag.key for tag in Tag.of(talk)], [link.url for link in talk.links.order_by(Link.id)])
+        for talk in talks
+    ]  # fmt: skip
+    counts = [
+        sorted(model.select(key, model.talk_count).tuples())
+        for model, key in ((User, User.username), (Tag, Tag.key), (Event, Event.slug))
+    ]
+    return sorted(shown), counts
+
+
 def test_a_killed_import_leaves_whole_events_and_can_be_run_again(database, tmp_path):
     for event in "abcd":
         talks = {
@@ -219,10 +234,10 @@ def test_a_killed_import_leaves_whole_events_and_can_be_run_again(database, tmp_
     assert Talk.select().count() == 10
 
     assert pyvideo.run(tmp_path / "archive").added == 10
-    after_kill = everything()
+    after_kill = by_name()
     clear(database)
     pyvideo.run(tmp_path / "archive")
-    assert everything() == after_kill
+    assert by_name() == after_kill
 
 
 # Anything
