@@ -114,6 +114,12 @@ SETTINGS = (
         "Where the data is: sqlite:///path (relative to main.py), postgresql:// or mysql:// (also MariaDB).",
         database_url,
     ),
+    Setting(
+        "SCHEMA_EVOLVE",
+        "auto",
+        "auto: each start applies what is safe to an older database. off: only `flask schema apply` does.",
+        choice("auto", "off"),
+    ),
     Setting("SITE_NAME", "Talks", "The name on every page."),
     Setting(
         "SITE_URL",

@@ -29,13 +29,14 @@ from talks import (
     pages,
     pictures,
     publishing,
+    schema,
     speakers,
     thumbnails,
     timeline,
     ui,
     wording,
 )
-from talks.databases import is_away, open_database
+from talks.databases import Unsuitable, is_away, open_database, reason
 from talks.layers.assets import Assets
 from talks.layers.refusals import REQUEST_ID, wants_json
 
@@ -155,12 +156,15 @@ app.jinja_env.globals["asset"] = assets.url
 
 
 def prepare_database():
-    """Make the tables that are not there. Call it before the first request, and before a fork."""
+    """Bring the schema to what this version needs. Call it before the first request, and before a fork."""
     try:
-        with database.connection_context():
-            database.create_tables(TABLES)
-    except peewee.DatabaseError as error:  # away, or not a database at all
-        sys.exit(f"DATABASE_URL: the database cannot be opened ({error})")
+        lines = schema.prepare(app.config["SCHEMA_EVOLVE"] == "auto")
+    except schema.NotReady as refusal:
+        sys.exit(str(refusal))
+    except (peewee.DatabaseError, peewee.InterfaceError, Unsuitable) as error:
+        sys.exit(f"DATABASE_URL: the database cannot be used ({reason(error)})")
+    for line in lines:
+        print(line, flush=True)
 
 
 @app.after_request

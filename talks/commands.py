@@ -2,7 +2,9 @@
 
 import os
 import sys
+from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 
 import click
 import peewee
@@ -11,29 +13,42 @@ from flask.cli import with_appcontext
 from wtforms.validators import ValidationError
 
 from forms import read_email
-from models import TABLES, database
-from talks import accounts, demo, passwords
+from models import database
+from talks import accounts, demo, passwords, schema
+from talks.databases import Unsuitable, reason
 from talks.exchange import pyvideo
 from talks.thumbnails import fetch_thumbnails
 
 
 def with_database(function):
-    """Run a command with the tables made and a connection open."""
+    """Run a command with the schema in order and a connection open."""
 
     @with_appcontext
     @wraps(function)
     def connected(*args, **kwargs):
-        try:
+        with refusals():
+            for line in schema.prepare(current_app.config["SCHEMA_EVOLVE"] == "auto"):
+                click.echo(line, err=True)
             database.connect(reuse_if_open=True)
-            database.create_tables(TABLES)
-        except peewee.DatabaseError as error:
-            raise click.ClickException(f"DATABASE_URL: the database cannot be used ({error}).") from None
         try:
             return function(*args, **kwargs)
         finally:
             database.close()
 
     return connected
+
+
+@contextmanager
+def refusals():
+    """What the database refuses is said in one line, with exit code 1."""
+    try:
+        yield
+    except schema.NotReady as error:
+        raise click.ClickException(str(error)) from None
+    except (peewee.DatabaseError, peewee.InterfaceError, Unsuitable) as error:
+        raise click.ClickException(f"DATABASE_URL: the database cannot be used ({reason(error)}).") from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'The backup'}: {error.strerror}.") from None
 
 
 @click.command()
@@ -135,4 +150,45 @@ def load_demo():
         click.echo(line)
 
 
-COMMANDS = (adduser, import_pyvideo, cron, load_demo)
+@click.group("schema")
+def schema_commands():
+    """What differs between the database and this version of Talks."""
+
+
+@schema_commands.command("plan")
+@with_appcontext
+def schema_plan():
+    """Show what differs, with statements and their risk. Changes nothing."""
+    with refusals():
+        steps = schema.planned()
+    for step in steps:
+        click.echo(f"{step.risk}: {step}")
+        for line in step.statement.splitlines():
+            click.echo(f"    {line}")
+    risks = dict.fromkeys(step.risk for step in steps)
+    for risk in risks:
+        click.echo(f"({risk}: {schema.MEANING[risk]})")
+    click.echo(schema.advice(steps) if steps else "Nothing to do: the database is as this version has it.")
+
+
+@schema_commands.command("apply")
+@click.option("--yes", is_flag=True, help="Also rename, and take away what is gone, after a backup.")
+@with_appcontext
+def schema_apply(yes):
+    """Apply what is safe or slow. Exit code 1 when something is impossible."""
+    folder = Path(current_app.instance_path) / "backups"
+    with refusals():
+        done, left = schema.apply(yes, folder)
+    for step in done:
+        click.echo(f"Done: {step.sentence}")
+    if any(step.loses for step in done):
+        click.echo(f"What was taken away is in {folder}.")
+    for step in left:
+        click.echo(f"{step.risk}: {step}")
+    if left or not done:
+        click.echo(schema.advice(left) if left else "Nothing to do: the database is as this version has it.")
+    if any(step.risk == schema.IMPOSSIBLE for step in left):
+        raise SystemExit(1)
+
+
+COMMANDS = (adduser, import_pyvideo, cron, load_demo, schema_commands)

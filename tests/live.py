@@ -22,7 +22,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = ("app.py", "forms.py", "gunicorn.conf.py", "main.py", "models.py", "talks")
+PROJECT = ("app.py", "forms.py", "gunicorn.conf.py", "main.py", "models.py", "schema_evolve.py", "talks")
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 PASSWORD = "correct horse battery"
 PATIENCE_SECONDS = 60  # for what ought to take one or two, on a machine that does a lot else
