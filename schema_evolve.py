@@ -117,21 +117,28 @@ def run(steps: Iterable[Step], allowed: Iterable[str] = (SAFE,), backups: Path |
     if DESTRUCTIVE in allowed and backups is None:
         raise ValueError("destructive steps need a folder for backups")
     comparison, asked = steps[0].origin, {step.sentence for step in steps}
+    known = {step.sentence for step in comparison.found}
     with _connected(comparison.database):
         with comparison.engine.alone():
             for risks in ({RENAME} & allowed, allowed):  # the rest is planned on what the renames leave
                 if risks:
-                    ready = _ready(comparison.steps(), asked, risks)
+                    ready = _ready(comparison.steps(), asked, known, risks)
                     if any(step.risk == DESTRUCTIVE for step in ready):
                         comparison.engine.back_up(ready, Path(backups))
                     comparison.engine.apply(ready)
         return comparison.steps()
 
 
-def _ready(steps, asked, risks):
-    waiting = {step.table for step in steps if step.risk == RENAME and step.risk not in risks}
-    ready = [step for step in steps if step.risk in risks and step.sentence in asked]
-    return [step for step in ready if not waiting & {step.table, *step.uses}]
+def _ready(steps, asked, known, risks):
+    """Those to do now: asked for, or come up meanwhile unless they destroy; none before its rename."""
+    chosen = [
+        step
+        for step in steps
+        if step.risk in risks
+        and (step.sentence in asked or step.sentence not in known and step.risk != DESTRUCTIVE)
+    ]
+    waiting = {step.table for step in steps if step.risk == RENAME and step not in chosen}
+    return [step for step in chosen if not waiting & {step.table, *step.uses}]
 
 
 @contextmanager
@@ -350,6 +357,8 @@ class Comparison:
         uses = frozenset(key.table for key in want.foreign_keys) - {want.name}
         statements = self.engine.create(model)
         self._add(SAFE, want.name, f"Create table {want.name}.", statements, needed=True, uses=uses, order=2)
+        if late := self.engine.late_keys(model):
+            self._add(SAFE, want.name, f"Add foreign keys of {want.name}.", late, uses=uses, order=6)
 
     def _declare_triggers(self, model):
         table = model._meta.table_name
@@ -613,13 +622,17 @@ class Engine:
         """`value` as it may stand in DDL, which takes no parameters."""
         return self.all(self.quoting, value)[0][0]
 
-    def create(self, model, is_shadow=False):
+    def create(self, model):
         """The statements that make a model's table with its indexes."""
         manager = type(model._schema)(model, self.database)
         queries = [manager._create_table(safe=False), *manager._create_indexes(safe=False)]
-        late = [key for key in model._meta.refs if key.deferred]
-        queries += [manager._create_foreign_key(key) for key in late if self.name != "sqlite"]
         return tuple(query.query()[0] for query in queries)
+
+    def late_keys(self, model):
+        """The statements that make those foreign keys that wait for a table made later."""
+        manager = type(model._schema)(model, self.database)
+        late = [key for key in model._meta.refs if key.deferred and self.name != "sqlite"]
+        return tuple(manager._create_foreign_key(key).query()[0] for key in late)
 
     def steps(self, work):
         name, table = work.want.name, self.quote(work.want.name)
@@ -948,7 +961,7 @@ class Sqlite(Engine):
         lost = [index for index in work.lost_indexes if index.is_constraint]
         reasons = [
             *(f"change column {new.name}, {_difference(old, new, fill)}" for old, new, fill in work.changed),
-            *(f"add column {_adding(column, fill)}" for column, fill in work.added if column.name not in simple),
+            *(f"add column {_adding(new, fill)}" for new, fill in work.added if new.name not in simple),
             *(f"let column {column.name} be NULL, no model has it" for column in work.relaxed),
             *(f"drop foreign key {key}" for key in lost_keys),
             *(f"add foreign key {key}" for key in new_keys),
@@ -1129,6 +1142,8 @@ def _misfit(kind):
         same = "typeof(new) = 'blob'"
     elif "DATE" in kind or "TIME" in kind:
         same = "typeof(new) = 'text' AND datetime(new) IS NOT NULL"
+        if "DATE" in kind:  # 30 February would be another day
+            same += " AND date(new, '+0 days') = substr(new, 1, 10)"
     elif "REAL" in kind or "FLOA" in kind or "DOUB" in kind or "DEC" in kind or "NUM" in kind:
         same = "typeof(new) IN ('integer', 'real')"
     else:
@@ -1218,9 +1233,10 @@ class Postgresql(Engine):
         path = self.all("SHOW search_path")[0][0]
         with self.database.atomic() as transaction:
             self.do(f"SET LOCAL search_path TO pg_temp, {path}")
-            for model in models:
-                for statement in self.create(model):
-                    self.do(statement)
+            for make in (self.create, self.late_keys):
+                for model in models:
+                    for statement in make(model):
+                        self.do(statement)
             tables = self.read(temporary=True)
             transaction.rollback()
         return tables
@@ -1422,10 +1438,14 @@ class Mysql(Engine):
 
     def shadow(self, models):
         with self.scratch() as name:
-            for model in models:
-                for statement in self.create(model):
-                    self.do(statement)
+            for make in (self.create, self.late_keys):
+                for model in models:
+                    for statement in make(model):
+                        self.do(statement)
             return self.read(name)
+
+    def literal(self, value):
+        return f"X'{value.hex()}'" if isinstance(value, bytes | bytearray) else super().literal(value)
 
     def widens(self, old, new):
         """Longer text, as long as its length is kept in as many bytes, needs no new table."""
@@ -1448,7 +1468,8 @@ class Mysql(Engine):
                 f" FROM {source} WHERE {column} IS NOT NULL"
             )
             self.do("UPDATE IGNORE fit SET back = new")
-            where = "FROM fit WHERE NOT back <=> old"
+            # A moment comes back with more noughts than a text may have had.
+            where = "FROM fit WHERE NOT (back <=> old OR TRIM(TRAILING '.000000' FROM back) <=> old)"
             count = self.all(f"SELECT COUNT(*) {where}")[0][0]
             return count, self.all(f"SELECT {'id, ' if key else ''}old {where} LIMIT 3")
 
