@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from flask_login import UserMixin
 from peewee import (
+    JOIN,
+    SQL,
     BooleanField,
     Case,
     DatabaseProxy,
@@ -37,6 +39,11 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+def given(value):
+    """A default that stands in the table too: adding the column to a full table is then safe everywhere."""
+    return [SQL(f"DEFAULT {value}")]
+
+
 def text(length, **kwargs):
     """A line of text that is empty rather than NULL."""
     return CharField(length, default="", **kwargs)
@@ -60,6 +67,7 @@ class User(BaseModel, UserMixin):
     is_admin = BooleanField(default=False)
     is_speaker = BooleanField(default=False)
     is_active = BooleanField(default=True)
+    is_trusted = BooleanField(default=False, constraints=given("FALSE"))  # something of theirs was approved
     confirmed_at = UTCDateTimeField(null=True)
     name = text(128)
     name_key = text(128)  # fold(name): the order of the index
@@ -205,6 +213,10 @@ class Talk(BaseModel):
     imported_from = CharField(32, null=True)
     imported_key = CharField(255, null=True)  # the record's name there
     imported_digests = JSONTextField(default=dict)  # field -> digest of what the last import wrote
+    discussion = text(12, constraints=given("''"))  # as chosen; see discussion_rule
+    discussion_days = IntegerField(null=True)  # after publication; null: never closes by itself
+    comment_count = IntegerField(default=0, constraints=given(0))  # approved ones
+    last_number = IntegerField(default=0, constraints=given(0))  # of its comments
 
     class Meta:
         indexes = (
@@ -220,6 +232,24 @@ class Talk(BaseModel):
     def picture_url(self):
         """Where this site keeps the talk's real picture; None while we draw one."""
         return f"/thumbnail/{self.id}.jpg" if self.thumbnail_at else None
+
+    @property
+    def discussion_rule(self):
+        """Who may comment: open, moderated, members or closed. What nobody chose is closed in an import."""
+        return self.discussion or ("closed" if self.imported_from else "moderated")
+
+    @property
+    def closes_at(self):
+        """When the discussion closes by itself, or None."""
+        if self.discussion_days is None or self.published_at is None:
+            return None
+        return self.published_at + timedelta(days=self.discussion_days)
+
+    @property
+    def is_open_for_comments(self):
+        """Whether anybody at all may comment now."""
+        closed = self.discussion_rule == "closed" or (self.closes_at and self.closes_at <= utcnow())
+        return self.is_published and not closed
 
     @property
     def is_draft(self):
@@ -260,6 +290,16 @@ class Talk(BaseModel):
     def ids_spoken_by(cls, user):
         """Ids of the talks that name `user` as a speaker (a query)."""
         return TalkSpeaker.select(TalkSpeaker.talk).where(TalkSpeaker.user == user)
+
+    @classmethod
+    def ids_moderated_by(cls, user):
+        """Ids of the talks whose comments `user` decides about, administrators aside (a query)."""
+        owned = cls.select(cls.id).where(cls.owner == user)
+        return cls.ids_spoken_by(user) | owned
+
+    def moderated_by(self, user):
+        """Whether `user` decides about the comments of this talk: who speaks, its owner, administrators."""
+        return user.is_active and (user.is_admin or self.owner_id == user.id or user in self.speakers)
 
     @classmethod
     def has_status(cls, status):
@@ -523,7 +563,133 @@ class LoginAttempt(BaseModel):
         LoginAttempt.delete().where(*same).execute()
 
 
-TABLES = [User, Alias, Event, Talk, TalkSpeaker, Link, Tag, TalkTag, Session, LoginAttempt]
+class Comment(BaseModel):
+    """One question or remark under a talk. `status`: pending, approved, rejected, spam or deleted."""
+
+    EDITABLE = timedelta(minutes=15)  # by its author
+
+    talk = ForeignKeyField(Talk, backref="comments", on_delete="CASCADE", index=False)
+    number = IntegerField()  # under its talk, in the order of arrival; never given twice
+    parent = ForeignKeyField("self", null=True, backref="replies", on_delete="CASCADE")
+    author = ForeignKeyField(User, null=True, backref="comments", on_delete="SET NULL")  # None: a visitor
+    author_name = text(64)
+    author_email = LowerCharField(320, null=True)  # for the speakers and administrators of the talk only
+    body = TextField()  # Markdown, as typed
+    body_html = TextField()  # rendered and cleaned: safe to print
+    created_at = UTCDateTimeField(default=utcnow)
+    edited_at = UTCDateTimeField(null=True)
+    status = CharField(12, default="pending")
+    was = text(12)  # the status before the last decision, for undoing it
+    decided_at = UTCDateTimeField(null=True)
+    reported_at = UTCDateTimeField(null=True)  # somebody asked to look at it again
+    notify = BooleanField(default=False)  # tell its author of what comes after
+    network = text(64)  # keyed digest of where it came from
+
+    class Meta:
+        indexes = (
+            (("talk", "number"), True),
+            (("status", "created_at", "id"), False),
+            (("network", "created_at"), False),
+            (("author_email", "talk"), False),
+        )
+
+    @classmethod
+    def visible_to(cls, user):
+        """What `user` (None: a visitor) may read, with author and talk (a query)."""
+        comments = (
+            cls.select(cls, Talk, User).join(Talk).switch(cls).join(User, JOIN.LEFT_OUTER, on=cls.author)
+        )
+        shown = (cls.status == "approved") & (Talk.status == "published")
+        if user is None:
+            return comments.where(shown)
+        if user.is_admin:
+            return comments
+        return comments.where(shown | (cls.author == user) | cls.talk.in_(Talk.ids_moderated_by(user)))
+
+    @classmethod
+    def for_moderation(cls, user):
+        """What waits for `user`: not yet decided, or reported since (a query)."""
+        waiting = cls.visible_to(user).where(
+            (cls.status == "pending") | ((cls.status == "approved") & cls.reported_at.is_null(False))
+        )
+        return waiting if user.is_admin else waiting.where(cls.talk.in_(Talk.ids_moderated_by(user)))
+
+    @property
+    def shown_name(self):
+        return (self.author.name or self.author.username) if self.author else self.author_name
+
+    def move(self, *from_statuses, to):
+        """Decide: from one of these statuses to another. False if it had another: somebody was faster."""
+        now = utcnow()
+        values = {"status": to, "was": Comment.status, "decided_at": now, "reported_at": None}
+        same = Comment.id == self.id, Comment.status.in_(from_statuses)
+        if not Comment.update({**values}).where(*same).execute():
+            return False
+        self.__data__.update(was=self.status, status=to, decided_at=now, reported_at=None)
+        return True
+
+
+class MailAddress(BaseModel):
+    """An address without an account that was asked, once, whether it wants mail."""
+
+    email = LowerCharField(320, unique=True)
+    asked_at = UTCDateTimeField(default=utcnow)
+    confirmed_at = UTCDateTimeField(null=True)
+
+
+class OutboxMail(BaseModel):
+    """A mail to be sent, written in the transaction of what it tells of."""
+
+    message_id = CharField(255, unique=True)  # the same at every try
+    waiting = SmallIntegerField(null=True, default=1)  # null once claimed: at most one of a kind waits
+    kind = CharField(32)  # the folder of its templates
+    to_name = text(128)
+    to_email = LowerCharField(320)
+    talk = ForeignKeyField(Talk, null=True, on_delete="CASCADE")
+    payload = JSONTextField(default=dict)  # what the message lists: {"comments": [3, 4]}
+    created_at = UTCDateTimeField(default=utcnow)
+    due_at = UTCDateTimeField(index=True)
+    claimed_at = UTCDateTimeField(null=True)
+    attempts = SmallIntegerField(default=0)
+    sent_at = UTCDateTimeField(null=True)
+    failed_at = UTCDateTimeField(null=True)
+    error = text(255)
+
+    class Meta:
+        indexes = ((("to_email", "talk", "kind", "waiting"), True),)
+
+
+class Lease(BaseModel):
+    """A job that one process at a time does: who holds it renews it, others take it when it has run out."""
+
+    name = CharField(32, unique=True)
+    holder = text(64)
+    until = UTCDateTimeField()
+
+
+class BlockedWord(BaseModel):
+    """A word or domain; a comment that holds it waits, whoever wrote it."""
+
+    word = LowerCharField(128, unique=True)
+
+
+class Refusal(BaseModel):
+    """A comment that was not taken, and why; what its author was told."""
+
+    talk = ForeignKeyField(Talk, null=True, on_delete="CASCADE")
+    reason = CharField(32)
+    excerpt = text(200)
+    network = text(64)
+    at = UTCDateTimeField(default=utcnow, index=True)
+
+    class Meta:
+        indexes = ((("network", "at"), False),)
+
+
+TABLES = [
+    User, Alias, Event, Talk, TalkSpeaker, Link, Tag, TalkTag, Session, LoginAttempt,
+    Comment, MailAddress, OutboxMail, Lease, BlockedWord, Refusal,
+]  # fmt: skip
 
 
 def free_slug(model, wanted, fallback):
