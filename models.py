@@ -637,6 +637,16 @@ class MailAddress(BaseModel):
     confirmed_at = UTCDateTimeField(null=True)
 
 
+class Muted(BaseModel):
+    """A moderator who wants no mail about the comments that wait on one talk."""
+
+    email = LowerCharField(320)
+    talk = ForeignKeyField(Talk, on_delete="CASCADE")
+
+    class Meta:
+        indexes = ((("email", "talk"), True),)
+
+
 class OutboxMail(BaseModel):
     """A mail to be sent, written in the transaction of what it tells of."""
 
@@ -688,7 +698,7 @@ class Refusal(BaseModel):
 
 TABLES = [
     User, Alias, Event, Talk, TalkSpeaker, Link, Tag, TalkTag, Session, LoginAttempt,
-    Comment, MailAddress, OutboxMail, Lease, BlockedWord, Refusal,
+    Comment, MailAddress, Muted, OutboxMail, Lease, BlockedWord, Refusal,
 ]  # fmt: skip
 
 

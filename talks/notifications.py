@@ -1,0 +1,222 @@
+"""Who is told what: rows of the outbox, written in the transaction of what they tell of.
+
+A row that waits collects the comments on one talk for one address. Which of them the mail lists in the end is
+decided when it is built: see `listed`. Addresses are compared in lower case.
+"""
+
+from collections import defaultdict
+from email.utils import make_msgid
+from itertools import chain
+
+from peewee import JOIN, chunked
+
+from models import Comment, MailAddress, Muted, OutboxMail, TalkSpeaker, User, database, utcnow
+from talks import tokens
+
+WAITS, SHOWN, CONFIRM = "comment_waits", "comment_shown", "confirm_address"
+LISTED = {WAITS: "pending", SHOWN: "approved"}  # kind -> the status of the comments it tells of
+MODERATE_SECONDS = 7 * 24 * 3600
+UNSUBSCRIBE_SECONDS = CONFIRM_SECONDS = 365 * 24 * 3600
+ROWS = 500  # in one statement
+
+
+def comment_waits(comment):
+    """Tell who decides about `comment` that it waits. Call it in the transaction that wrote it."""
+    if comment.decided_at is not None:  # of a new one nobody was told
+        forget(comment)
+    ask(comment)
+    people = {user.email: user.name for user in moderators(comment.talk)}
+    people.pop(address_of(comment), None)
+    muted = Muted.select(Muted.email).where(Muted.talk == comment.talk_id, Muted.email.in_(list(people)))
+    for (email,) in muted.tuples():
+        del people[email]
+    collect(WAITS, people, comment)
+
+
+def comment_shown(comment):
+    """Tell who asked to be told that `comment` now stands under the talk; again it tells nobody twice.
+
+    Call it in the transaction that shows it.
+    """
+    if comment.decided_at is not None:  # of a new one nobody was told
+        forget(comment)
+    ask(comment)
+    people = followers(comment.talk)
+    people.pop(address_of(comment), None)
+    collect(SHOWN, people, comment)
+
+
+def comment_gone(comment):
+    """`comment` was deleted, refused or taken back: what waits does not tell of it any more.
+
+    Call it in the transaction that changed its status. Bringing it back is `comment_waits` or
+    `comment_shown` again.
+    """
+    forget(comment)
+
+
+def moderators(talk):
+    """Who decides about the comments on `talk` and can be told: speakers and owner, else administrators."""
+    spoken = TalkSpeaker.select(TalkSpeaker.user).where(TalkSpeaker.talk == talk)
+    own = reachable().where(User.id.in_(spoken) | (User.id == talk.owner_id))
+    return list(own) or list(reachable().where(User.is_admin))
+
+
+def followers(talk):
+    """{address: name} of those who commented on `talk`, asked to be told, and may be; not its moderators.
+
+    Of visitors only addresses that were confirmed, without the name: anybody may have typed that.
+    """
+    asked = Comment.talk == talk, Comment.notify, Comment.status.in_(["pending", "approved"])
+    members = reachable().where(User.id.in_(Comment.select(Comment.author).where(*asked)))
+    visitors = (
+        MailAddress.select(MailAddress.email)
+        .join(User, JOIN.LEFT_OUTER, on=User.email == MailAddress.email)
+        .where(MailAddress.confirmed_at.is_null(False), User.is_active.is_null() | User.is_active)
+        .where(MailAddress.email.in_(Comment.select(Comment.author_email).where(*asked, no_author())))
+    )
+    people = {email: "" for (email,) in visitors.tuples()} | {user.email: user.name for user in members}
+    for user in moderators(talk):
+        people.pop(user.email, None)
+    return people
+
+
+def reachable():
+    """Accounts that mail may go to (a query)."""
+    return User.select().where(User.is_active, User.email.is_null(False), User.confirmed_at.is_null(False))
+
+
+def no_author():
+    return Comment.author.is_null()
+
+
+def address_of(comment):
+    """Whose comment it is, as an address in lower case; "" when none is known."""
+    email = comment.author.email if comment.author else comment.author_email
+    return (email or "").lower()
+
+
+def ask(comment):
+    """Ask a visitor's address whether it wants mail: once, ever. The mail quotes nothing of the comment."""
+    email = address_of(comment)
+    if comment.author or not comment.notify or not email:
+        return
+    if User.select().where(User.email == email, ~User.is_active).exists():
+        return
+    if any(user.email == email for user in moderators(comment.talk)):
+        return
+    if MailAddress.insert(email=email).on_conflict_ignore().as_rowcount().execute():
+        OutboxMail.insert_many([row(CONFIRM, comment.talk_id, email, "", [])]).execute()
+
+
+def collect(kind, people, comment):
+    """Add `comment` to the mail that waits for each of `people`, {address: name}, or begin one."""
+    if not people:
+        return
+    waiting = {mail.to_email: mail for mail in locked(kind, comment.talk_id)}
+    append = defaultdict(list)  # what a mail lists -> ids of the mails that list it
+    for email in people.keys() & waiting.keys():
+        append[tuple(waiting[email].payload["comments"])].append(waiting[email].id)
+    for before, ids in append.items():
+        if comment.id not in before:
+            set_comments(ids, [*before, comment.id])
+    fresh = [
+        row(kind, comment.talk_id, email, name, [comment.id])
+        for email, name in people.items() if email not in waiting
+    ]  # fmt: skip
+    for chunk in chunked(fresh, ROWS):
+        OutboxMail.insert_many(chunk).execute()
+
+
+def forget(comment):
+    """Take `comment` out of waiting mails that tell of another status than it has now."""
+    for kind, status in LISTED.items():
+        if comment.status == status:
+            continue
+        left, empty = defaultdict(list), []
+        for mail in locked(kind, comment.talk_id):
+            before = mail.payload["comments"]
+            rest = tuple(id_ for id_ in before if id_ != comment.id)
+            if not rest:
+                empty.append(mail.id)
+            elif len(rest) < len(before):
+                left[rest].append(mail.id)
+        for rest, ids in left.items():
+            set_comments(ids, list(rest))
+        for chunk in chunked(empty, ROWS):
+            OutboxMail.delete().where(OutboxMail.id.in_(chunk)).execute()
+
+
+def locked(kind, talk_id):
+    """The mails of a kind that wait, which nobody claims until the transaction ends."""
+    waiting = OutboxMail.talk == talk_id, OutboxMail.kind == kind, OutboxMail.waiting == 1
+    if not OutboxMail.update(due_at=OutboxMail.due_at).where(*waiting).execute():
+        return []
+    return list(OutboxMail.select().where(*waiting))
+
+
+def row(kind, talk_id, email, name, comments):
+    """A new mail of the outbox."""
+    return {
+        "message_id": make_msgid(domain="talks"), "kind": kind, "talk": talk_id, "to_email": email,
+        "to_name": name, "payload": {"comments": comments}, "due_at": utcnow(),
+    }  # fmt: skip
+
+
+def set_comments(ids, comments):
+    for chunk in chunked(ids, ROWS):
+        OutboxMail.update(payload={"comments": comments}).where(OutboxMail.id.in_(chunk)).execute()
+
+
+def listed(mail):
+    """The comments that `mail` is to show: as they are now, and in no earlier mail to the same address."""
+    earlier = OutboxMail.select(OutboxMail.payload).where(
+        OutboxMail.to_email == mail.to_email, OutboxMail.talk == mail.talk_id, OutboxMail.kind == mail.kind,
+        OutboxMail.id < mail.id, OutboxMail.failed_at.is_null(),
+    )  # fmt: skip
+    told = set(chain.from_iterable(before.payload["comments"] for before in earlier))
+    ids = [id_ for id_ in mail.payload["comments"] if id_ not in told]
+    comments = Comment.select(Comment, User).join(User, JOIN.LEFT_OUTER, on=Comment.author)
+    shown = Comment.id.in_(ids), Comment.status == LISTED[mail.kind]
+    return list(comments.where(*shown).order_by(Comment.number))
+
+
+def is_wanted(mail):
+    """Whether the address still is one that mail may go to."""
+    return not User.select().where(User.email == mail.to_email, ~User.is_active).exists()
+
+
+def unsubscribe(email, talk_id):
+    """Tell `email` nothing more about a talk: what waits goes, `notify` is off on all its comments there."""
+    with database.atomic():
+        own = User.select(User.id).where(User.email == email)
+        theirs = (Comment.author_email == email) | Comment.author.in_(own)
+        Comment.update(notify=False).where(Comment.talk == talk_id, theirs).execute()
+        OutboxMail.delete().where(
+            OutboxMail.to_email == email, OutboxMail.talk == talk_id, OutboxMail.sent_at.is_null(),
+            OutboxMail.claimed_at.is_null(),
+        ).execute()  # fmt: skip
+        Muted.insert(email=email, talk=talk_id).on_conflict_ignore().execute()
+
+
+def subscribe_again(email, talk_id):
+    """Tell a moderator of waiting comments again."""
+    Muted.delete().where(Muted.email == email, Muted.talk == talk_id).execute()
+
+
+def confirm_address(email):
+    """The owner of `email` wants mail."""
+    with database.atomic():
+        MailAddress.insert(email=email).on_conflict_ignore().execute()
+        unconfirmed = MailAddress.email == email, MailAddress.confirmed_at.is_null()
+        MailAddress.update(confirmed_at=utcnow()).where(*unconfirmed).execute()
+
+
+def moderate_token(secret, comment_id, user_id):
+    """For the link by which one moderator decides about one comment without signing in."""
+    return tokens.sign(secret, "moderate", {"comment": comment_id, "user": user_id})
+
+
+def read_moderate_token(secret, token):
+    """{"comment": id, "user": id}. Raises TokenError."""
+    return tokens.read(secret, "moderate", token, MODERATE_SECONDS)
