@@ -12,23 +12,22 @@ import os
 import queue
 import smtplib
 import socket
-import ssl
 import sys
 import tempfile
 import threading
 import time
 import traceback
-import uuid
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid, parseaddr
 from logging.handlers import SysLogHandler
 from pathlib import Path
 
+from talks import smtp
+
 HOUR = 60 * 60
 MOST_WAITING = 50  # mails; above that a process has worse problems
 MOST_CHARACTERS = 60_000  # of a traceback; the exception's own text can be of any size
-TIMEOUT_SECONDS = 20  # for each step with the mail server
 SYSLOG_CHARACTERS = 1_800  # what a datagram surely carries
 
 
@@ -144,21 +143,10 @@ class ErrorMail(logging.Handler):
                 return
             except (OSError, smtplib.SMTPException) as error:
                 self.complain(error)
-        write_message(message, self.mailbox, self.clock())
+        smtp.write_message(message, self.mailbox, self.clock())
 
     def send(self, message):
-        config, host = self.config, self.config["MAIL_SERVER"]
-        port = int(config.get("MAIL_PORT") or 0)
-        context = ssl.create_default_context()
-        if config.get("MAIL_USE_SSL"):
-            server = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
-        else:
-            server = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
-        with server:
-            if config.get("MAIL_USE_TLS"):
-                server.starttls(context=context)
-            if config.get("MAIL_USERNAME"):
-                server.login(config["MAIL_USERNAME"], config.get("MAIL_PASSWORD") or "")
+        with smtp.connect(self.config) as server:
             server.send_message(message)
 
     def complain(self, error):
@@ -320,16 +308,6 @@ def checked_address(config, name):
             f"{name} is {value!r}; it has to be like talks@example.org or Talks <talks@example.org>"
         )
     return value
-
-
-def write_message(message, folder, now):
-    """Write `message` to a file of its own, which appears complete."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}.eml"
-    temporary = folder / f".{name}"
-    with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(message.as_bytes())
-    os.replace(temporary, folder / name)
 
 
 def complain(sentence):
