@@ -12,6 +12,7 @@ from peewee import (
     Case,
     DatabaseProxy,
     ForeignKeyField,
+    Join,
     Model,
     Select,
     chunked,
@@ -33,6 +34,7 @@ from talks.fields import (
 from talks.names import fold, fold_tag, slug
 
 database = DatabaseProxy()  # main.py says which
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def utcnow() -> datetime:
@@ -251,6 +253,12 @@ class Talk(BaseModel):
         closed = self.discussion_rule == "closed" or (self.closes_at and self.closes_at <= utcnow())
         return self.is_published and not closed
 
+    def takes_comments_from(self, user):
+        """Whether `user` (None: a visitor) may comment now. Who decides about the comments always may."""
+        if user is not None and self.is_published and self.moderated_by(user):
+            return True
+        return self.is_open_for_comments and (user is not None or self.discussion_rule != "members")
+
     @property
     def is_draft(self):
         return self.status == "draft"
@@ -294,8 +302,9 @@ class Talk(BaseModel):
     @classmethod
     def ids_moderated_by(cls, user):
         """Ids of the talks whose comments `user` decides about, administrators aside (a query)."""
-        owned = cls.select(cls.id).where(cls.owner == user)
-        return cls.ids_spoken_by(user) | owned
+        there = fn.COALESCE(cls.status, "") != "deleted"  # no index serves it, as in has_status
+        spoken = cls.ids_spoken_by(user).join(cls).where(there)
+        return spoken | cls.select(cls.id).where(cls.owner == user, there)
 
     def moderated_by(self, user):
         """Whether `user` decides about the comments of this talk: who speaks, its owner, administrators."""
@@ -581,7 +590,7 @@ class Comment(BaseModel):
     status = CharField(12, default="pending")
     was = text(12)  # the status before the last decision, for undoing it
     decided_at = UTCDateTimeField(null=True)
-    reported_at = UTCDateTimeField(null=True)  # somebody asked to look at it again
+    reported_at = UTCDateTimeField(null=True, index=True)  # somebody asked to look at it again
     notify = BooleanField(default=False)  # tell its author of what comes after
     network = text(64)  # keyed digest of where it came from
 
@@ -589,6 +598,8 @@ class Comment(BaseModel):
         indexes = (
             (("talk", "number"), True),
             (("status", "created_at", "id"), False),
+            (("talk", "status", "created_at"), False),
+            (("talk", "reported_at"), False),
             (("network", "created_at"), False),
             (("author_email", "talk"), False),
         )
@@ -596,23 +607,60 @@ class Comment(BaseModel):
     @classmethod
     def visible_to(cls, user):
         """What `user` (None: a visitor) may read, with author and talk (a query)."""
-        comments = (
-            cls.select(cls, Talk, User).join(Talk).switch(cls).join(User, JOIN.LEFT_OUTER, on=cls.author)
-        )
-        shown = (cls.status == "approved") & (Talk.status == "published")
-        if user is None:
-            return comments.where(shown)
-        if user.is_admin:
-            return comments
-        return comments.where(shown | (cls.author == user) | cls.talk.in_(Talk.ids_moderated_by(user)))
+        return cls.with_author_and_talk().where(cls.readable_by(user))
 
     @classmethod
-    def for_moderation(cls, user):
-        """What waits for `user`: not yet decided, or reported since (a query)."""
-        waiting = cls.visible_to(user).where(
-            (cls.status == "pending") | ((cls.status == "approved") & cls.reported_at.is_null(False))
-        )
-        return waiting if user.is_admin else waiting.where(cls.talk.in_(Talk.ids_moderated_by(user)))
+    def with_author_and_talk(cls):
+        """All comments, whoever asks (a query)."""
+        return cls.select(cls, Talk, User).join(Talk).switch(cls).join(User, JOIN.LEFT_OUTER, on=cls.author)
+
+    @classmethod
+    def readable_by(cls, user):
+        """The condition for what `user` (None: a visitor) may read, in a query that joins the talk."""
+        shown = (cls.status == "approved") & (Talk.status == "published")
+        if user is None:
+            return shown
+        if user.is_admin:
+            return cls.id.is_null(False)
+        return shown | (cls.author == user) | cls.talk.in_(Talk.ids_moderated_by(user))
+
+    @classmethod
+    def for_moderation(cls, user, reported=False):
+        """Ids and times of what waits for `user`: not decided yet, or reported since. See `whole` (a query).
+
+        Reads no more than that, however much waits elsewhere. SQLite has no statistics, but keeps the order
+        of a CROSS JOIN; and MariaDB would ask a UNION in IN (…) again for each comment.
+        """
+        waiting = cls.status == "pending"
+        if reported:  # compared, as no index of SQLite serves IS NOT NULL; and only that index may serve
+            waiting = (cls.reported_at > LONG_AGO) & (fn.COALESCE(cls.status, "") == "approved")
+        columns = cls.select(cls.id, cls.created_at, cls.reported_at)
+        if user.is_admin:
+            deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
+            return columns.where(waiting, cls.talk.not_in(deleted))
+        own = Talk.ids_moderated_by(user).alias("own")
+        return columns.from_(Join(own, cls, JOIN.CROSS)).where(cls.talk == own.c.talk_id, waiting)
+
+    @classmethod
+    def count_waiting(cls, user, most=100):
+        """How much waits for `user`; not counted beyond `most`, which is enough to say "many"."""
+        found = [cls.for_moderation(user, reported).limit(most) for reported in (False, True)]
+        counts = [Select([each.alias("waiting")], [fn.COUNT(SQL("*"))]) for each in found]
+        return min(sum(Select([], counts).bind(cls._meta.database).tuples()[0]), most)
+
+    @classmethod
+    def whole(cls, ids):
+        """The comments of these ids in their order, with author, talk and parent."""
+        parent = cls.alias()
+        rows = cls.with_author_and_talk().switch(cls).select_extend(parent.id, parent.number)
+        rows = rows.join_from(cls, parent, JOIN.LEFT_OUTER, on=cls.parent, attr="parent")
+        found = {row.id: row for row in rows.where(cls.id.in_(list(ids)))}
+        return [found[id_] for id_ in ids if id_ in found]
+
+    @property
+    def is_editable(self):
+        """Whether its author may still change it."""
+        return self.status in ("pending", "approved") and utcnow() < self.created_at + self.EDITABLE
 
     @property
     def shown_name(self):
@@ -620,12 +668,35 @@ class Comment(BaseModel):
 
     def move(self, *from_statuses, to):
         """Decide: from one of these statuses to another. False if it had another: somebody was faster."""
-        now = utcnow()
-        values = {"status": to, "was": Comment.status, "decided_at": now, "reported_at": None}
-        same = Comment.id == self.id, Comment.status.in_(from_statuses)
-        if not Comment.update({**values}).where(*same).execute():
+        values = {"status": to, "decided_at": utcnow()}
+        if to == "approved":
+            values["reported_at"] = None  # any other status keeps it: undone, it waits again
+        for status in sorted(from_statuses, key=lambda status: status != self.status):
+            # `was` is a value, and so one status at a time: MariaDB assigns from left to right, and would
+            # find the new status in the column.
+            values["was"] = status
+            same = Comment.id == self.id, Comment.status == status
+            if Comment.update(values).where(*same).execute():
+                self.__data__.update(values)
+                return True
+        return False
+
+    def move_back(self):
+        """Undo the last decision. False if there is none, or somebody decided anew since this was read."""
+        values = {"status": self.was, "was": "", "decided_at": utcnow()}
+        same = Comment.id == self.id, Comment.status == self.status, Comment.was == self.was
+        if not self.was or not Comment.update(values).where(*same).execute():
             return False
-        self.__data__.update(was=self.status, status=to, decided_at=now, reported_at=None)
+        self.__data__.update(values)
+        return True
+
+    def mark_reported(self, yes):
+        """Let it wait once more although it is shown, or no longer. False if nothing changed."""
+        same = Comment.id == self.id, Comment.status == "approved", Comment.reported_at.is_null(yes)
+        values = {"reported_at": utcnow() if yes else None}
+        if not Comment.update(values).where(*same).execute():
+            return False
+        self.__data__.update(values)
         return True
 
 
@@ -658,7 +729,7 @@ class OutboxMail(BaseModel):
     talk = ForeignKeyField(Talk, null=True, on_delete="CASCADE")
     payload = JSONTextField(default=dict)  # what the message lists: {"comments": [3, 4]}
     created_at = UTCDateTimeField(default=utcnow)
-    due_at = UTCDateTimeField(index=True)
+    due_at = UTCDateTimeField()
     claimed_at = UTCDateTimeField(null=True)
     attempts = SmallIntegerField(default=0)
     sent_at = UTCDateTimeField(null=True)
@@ -666,7 +737,14 @@ class OutboxMail(BaseModel):
     error = text(255)
 
     class Meta:
-        indexes = ((("to_email", "talk", "kind", "waiting"), True),)
+        indexes = ((("to_email", "talk", "kind", "waiting"), True), (("sent_at", "due_at"), False))
+
+
+    def try_anew(self):
+        """Have it tried again although it was given up. False if it was not."""
+        values = {"failed_at": None, "claimed_at": None, "attempts": 0, "due_at": utcnow()}
+        given_up = OutboxMail.id == self.id, OutboxMail.failed_at.is_null(False)
+        return OutboxMail.update(values).where(*given_up).execute() == 1
 
 
 class Lease(BaseModel):
@@ -676,6 +754,26 @@ class Lease(BaseModel):
     holder = text(64)
     until = UTCDateTimeField()
 
+    @classmethod
+    def hold(cls, name, holder, seconds):
+        """Take or renew it for that long. False while somebody else has it."""
+        now, until = utcnow(), utcnow() + timedelta(seconds=seconds)
+        row = cls.get_or_none(cls.name == name)
+        if row is None:
+            fresh = cls.insert(name=name, holder=holder, until=until)
+            return fresh.on_conflict_ignore().as_rowcount().execute() == 1
+        if row.until > now:
+            if row.holder != holder:
+                return False
+            if row.until - now > timedelta(seconds=seconds / 2):
+                return True  # a write each time would be many
+        unchanged = cls.name == name, cls.holder == row.holder, cls.until == row.until
+        return cls.update(holder=holder, until=until).where(*unchanged).execute() == 1
+
+    @classmethod
+    def release(cls, name, holder):
+        cls.delete().where(cls.name == name, cls.holder == holder).execute()
+
 
 class BlockedWord(BaseModel):
     """A word or domain; a comment that holds it waits, whoever wrote it."""
@@ -684,21 +782,32 @@ class BlockedWord(BaseModel):
 
 
 class Refusal(BaseModel):
-    """A comment that was not taken, and why; what its author was told."""
+    """A comment that was not taken, and why. Many in one hour from one network share a row."""
 
     talk = ForeignKeyField(Talk, null=True, on_delete="CASCADE")
     reason = CharField(32)
     excerpt = text(200)
     network = text(64)
+    times = IntegerField(default=1)
     at = UTCDateTimeField(default=utcnow, index=True)
 
     class Meta:
         indexes = ((("network", "at"), False),)
 
 
+class Purged(BaseModel):
+    """An imported talk that is gone for good: the next import does not bring it back."""
+
+    imported_from = CharField(32)
+    imported_key = CharField(255)
+
+    class Meta:
+        indexes = ((("imported_from", "imported_key"), True),)
+
+
 TABLES = [
     User, Alias, Event, Talk, TalkSpeaker, Link, Tag, TalkTag, Session, LoginAttempt,
-    Comment, MailAddress, Muted, OutboxMail, Lease, BlockedWord, Refusal,
+    Comment, MailAddress, Muted, OutboxMail, Lease, BlockedWord, Refusal, Purged,
 ]  # fmt: skip
 
 
