@@ -159,6 +159,12 @@ SETTINGS = (
     Setting("MAIL_SENDER", "talks@localhost", "The address that mail comes from.", mailbox),
     Setting("MAIL_SUBJECT_PREFIX", "[talks] ", "Begins every subject.", str),
     Setting(
+        "MAIL_FLUSH_INTERVAL",
+        "3600",
+        "Seconds for which mail about comments is collected; in development 60 unless it is set.",
+        number(0, 7 * 24 * 3600),
+    ),
+    Setting(
         "MAIL_ERROR_RECIPIENT",
         "",
         "Who is told of errors, at most once per kind and hour. Empty: nobody.",
@@ -204,6 +210,8 @@ def made_once(path):
 def configure(app, environ):
     """Put the settings into `app.config`. Raises SettingError."""
     app.config.from_mapping(read_settings(environ))
+    if app.config["TALKS_CONFIG"] == "development" and not environ.get("MAIL_FLUSH_INTERVAL"):
+        app.config["MAIL_FLUSH_INTERVAL"] = 60
     app.config.update(
         TESTING=app.config["TALKS_CONFIG"] == "testing",
         MAX_CONTENT_LENGTH=app.config["MAX_UPLOAD_MB"] * 2**20,

@@ -39,6 +39,8 @@ from talks import (
 from talks.databases import Unsuitable, is_away, open_database, reason
 from talks.layers.assets import Assets
 from talks.layers.refusals import REQUEST_ID, wants_json
+from talks.mailing import background
+from talks.mailing import pages as mailing
 
 INSTANCE = Path(app.instance_path)
 ERRORS = {
@@ -110,6 +112,12 @@ def open_connection():
 
 
 @app.before_request
+def send_mail():
+    """For servers that do not say when a worker begins; under gunicorn it does so already."""
+    background.start(app)
+
+
+@app.before_request
 def bound_body():
     """Before the check of the form's token, which reads the form: parsing it costs time and memory."""
     known = request.method not in ("GET", "HEAD") and "_user_id" in session
@@ -140,10 +148,13 @@ app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 app.jinja_env.filters.update({function.__name__: function for function in FILTERS})
 for feature in (timeline, speakers, accounts, publishing, pages, thumbnails, ui):
     app.register_blueprint(feature.bp)
+app.register_blueprint(mailing.bp)
 for command in commands.COMMANDS:
     app.cli.add_command(command)
 accounts.login_manager.init_app(app)
 csrf = CSRFProtect(app)
+for page in (mailing.stop_mail, mailing.confirm_mail):  # its address is a signed token
+    csrf.exempt(page)
 database.initialize(open_database(app.config["DATABASE_URL"]))
 try:
     INSTANCE.mkdir(mode=0o700, parents=True, exist_ok=True)  # before anything makes a folder in it

@@ -202,7 +202,7 @@ def setup(token):
     return render_template("accounts/setup.html", form=form), 422 if form.errors else 200
 
 
-@bp.after_request
+@bp.after_app_request
 def keep_private(response):
     """An answer under an address that holds a token is kept by no cache, and the address told to nobody."""
     if "token" in (request.view_args or {}):

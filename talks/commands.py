@@ -17,6 +17,8 @@ from models import database
 from talks import accounts, demo, passwords, schema
 from talks.databases import Unsuitable, reason
 from talks.exchange import pyvideo
+from talks.mailing import outbox
+from talks.purge import purge
 from talks.thumbnails import fetch_thumbnails
 
 
@@ -121,7 +123,18 @@ def import_pyvideo(path, events, dry_run):
         raise SystemExit(report.exit_code)
 
 
-JOBS = {"fetch-thumbnails": ("daily, with FETCH_THUMBNAILS=1", fetch_thumbnails)}
+JOBS = {
+    "flush-mail": ("hourly, where the site's server does not do it", outbox.flush),
+    "purge": ("daily", purge),
+    "fetch-thumbnails": ("daily, with FETCH_THUMBNAILS=1", fetch_thumbnails),
+}
+
+
+@click.command("flush-mail")
+@with_database
+def flush_mail():
+    """Send what waits in the outbox, and what is to be tried again by now."""
+    click.echo(outbox.flush(current_app.config, current_app.instance_path))
 
 
 @click.command()
@@ -191,4 +204,4 @@ def schema_apply(yes):
         raise SystemExit(1)
 
 
-COMMANDS = (adduser, import_pyvideo, cron, load_demo, schema_commands)
+COMMANDS = (adduser, import_pyvideo, flush_mail, cron, load_demo, schema_commands)

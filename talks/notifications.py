@@ -4,8 +4,8 @@ A row that waits collects the comments on one talk for one address. Which of the
 decided when it is built: see `listed`. Addresses are compared in lower case.
 """
 
+import uuid
 from collections import defaultdict
-from email.utils import make_msgid
 from itertools import chain
 
 from peewee import JOIN, chunked
@@ -158,7 +158,7 @@ def locked(kind, talk_id):
 def row(kind, talk_id, email, name, comments):
     """A new mail of the outbox."""
     return {
-        "message_id": make_msgid(domain="talks"), "kind": kind, "talk": talk_id, "to_email": email,
+        "message_id": uuid.uuid4().hex, "kind": kind, "talk": talk_id, "to_email": email,
         "to_name": name, "payload": {"comments": comments}, "due_at": utcnow(),
     }  # fmt: skip
 

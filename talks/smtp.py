@@ -105,6 +105,10 @@ class Sender:
             self.close()
             raise
 
+    @property
+    def is_open(self):
+        return self.connection is not None or not self.config["MAIL_SERVER"]
+
     def close(self):
         connection, self.connection = self.connection, None
         if connection:

@@ -22,6 +22,7 @@ from talks.exchange.rows import (
     is_empty,
     keyed,
     parts_of,
+    purged,
     rows_of,
     tags_named,
 )
@@ -169,6 +170,7 @@ class Visit:
 
     def store(self, batch):
         """Write what is new or was changed in the archive."""
+        batch = self._without_purged(batch)
         if not batch:
             return
         if self.row is None:
@@ -194,6 +196,13 @@ class Visit:
             else:
                 new[key] = want
         self._add(new)
+
+    def _without_purged(self, batch):
+        """What is not gone for good; the rest counts as unchanged."""
+        gone = set(purged([self.key(file) for file, _ in batch]))
+        left = [(file, record) for file, record in batch if self.key(file) not in gone]
+        self.report.unchanged += len(batch) - len(left)
+        return left
 
     def _add(self, new):
         if not new:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from datetime import date
 
-from models import Link, Tag, Talk, TalkSpeaker, TalkTag, free_slug
+from models import Link, Purged, Tag, Talk, TalkSpeaker, TalkTag, free_slug
 from talks import markup
 from talks.names import fold_tag, slug
 
@@ -51,6 +51,12 @@ def derived_from(values):
 
 def keyed(keys):
     return Talk.imported_from == SOURCE, Talk.imported_key.in_(list(keys))
+
+
+def purged(keys):
+    """Those of `keys` whose talks were deleted for good."""
+    these = Purged.imported_from == SOURCE, Purged.imported_key.in_(keys)
+    return [key for (key,) in Purged.select(Purged.imported_key).where(*these).tuples()]
 
 
 def insert(model, rows):

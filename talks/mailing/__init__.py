@@ -1,0 +1,1 @@
+"""Mail to people: how it is built, sent from the outbox, stopped, and looked at."""
