@@ -6,9 +6,11 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import mailed
 import pytest
 from conftest import PASSWORD
 from werkzeug.security import generate_password_hash
+from written import a_talk
 
 import main
 import models
@@ -173,11 +175,37 @@ def test_cron_lists_the_jobs_with_their_rhythm(flask):
     result = flask("cron")
 
     assert result.exit_code == 0
-    assert result.output == "fetch-thumbnails     daily, with FETCH_THUMBNAILS=1\n"
+    assert [line.split()[0] for line in result.output.splitlines()] == ["flush-mail", "purge", "fetch-thumbnails"]
+    assert "fetch-thumbnails     daily, with FETCH_THUMBNAILS=1\n" in result.output
 
 
 def test_cron_names_the_jobs_to_who_asks_for_another(flask):
-    assert refused(flask("cron", "nonsense"), "There is no job 'nonsense'. There are: fetch-thumbnails.")
+    assert refused(flask("cron", "nonsense"), "There is no job 'nonsense'. There are: flush-mail, purge")
+
+
+@pytest.mark.parametrize("arguments", [["flush-mail"], ["cron", "flush-mail"]], ids=" ".join)
+def test_the_mail_that_waits_is_sent_at_a_command(flask, ada, tmp_path, monkeypatch, arguments):
+    monkeypatch.setattr(main.app, "instance_path", str(tmp_path))
+    mailed.posted(a_talk(ada, status="published"))
+
+    assert flask(*arguments).output == "1 sent; 0 waiting.\n"
+    assert flask(*arguments).output == "0 sent; 0 waiting.\n"
+    assert len(mailed.files(tmp_path / "mail")) == 1
+
+
+def test_what_was_not_sent_is_said(flask, ada, tmp_path, monkeypatch):
+    monkeypatch.setattr(main.app, "instance_path", str(tmp_path))
+    monkeypatch.setitem(main.app.config, "MAIL_SERVER", "127.0.0.1")
+    monkeypatch.setitem(main.app.config, "MAIL_PORT", 1)
+    mailed.posted(a_talk(ada, status="published"))
+
+    assert flask("flush-mail").output == "0 sent, 1 to be tried again; 1 waiting.\n"
+
+
+def test_what_is_long_gone_is_purged_at_a_command(flask, tmp_path, monkeypatch):
+    monkeypatch.setattr(main.app, "instance_path", str(tmp_path))
+
+    assert flask("cron", "purge").output.startswith("Purged 0 talks, ")
 
 
 def test_thumbnails_are_not_fetched_unless_the_setting_says_so(flask):

@@ -21,6 +21,7 @@ from flask import (
     url_for,
 )
 from flask_login import current_user, login_required
+from peewee import JOIN
 
 from models import Muted, OutboxMail, Talk
 from talks import tokens
@@ -39,9 +40,9 @@ def stop_mail(token):
     try:
         address, talk_id = read_unsubscribe_token(current_app.secret_key, token)
     except tokens.TokenError as error:
-        return bad_link(error)
+        bad_link(error)
     talk = Talk.get_or_none(Talk.id == talk_id)
-    if request.method == "GET":
+    if request.method != "POST":
         muted = Muted.select().where(Muted.email == address, Muted.talk == talk_id).exists()
         return render_template("mailing/unsubscribe.html", address=address, talk=talk, is_muted=muted)
     if request.form.get("again"):
@@ -58,15 +59,15 @@ def confirm_mail(token):
     try:
         address = tokens.read(current_app.secret_key, CONFIRM, token, CONFIRM_SECONDS)
     except tokens.TokenError as error:
-        return bad_link(error)
-    if request.method == "GET":
+        bad_link(error)
+    if request.method != "POST":
         return render_template("mailing/confirm.html", address=address)
     confirm_address(address)
     return render_template("mailing/done.html", done="confirmed", address=address, talk=None)
 
 
 def bad_link(error):
-    return render_template("mailing/bad_link.html", said=str(error)), 404
+    abort(410 if isinstance(error, tokens.TokenExpired) else 404, f"{error} Nothing was changed.")
 
 
 def administrators_only():
@@ -79,12 +80,13 @@ def administrators_only():
 def mailbox():
     """What waits, what failed, and without a mail server what was written instead of sent."""
     administrators_only()
-    unsent = OutboxMail.select().where(OutboxMail.sent_at.is_null())
+    unsent = OutboxMail.select(OutboxMail, Talk.id, Talk.title).join(Talk, JOIN.LEFT_OUTER)
+    unsent = unsent.where(OutboxMail.sent_at.is_null())
     failed = unsent.where(OutboxMail.failed_at.is_null(False)).order_by(OutboxMail.failed_at.desc())
     waiting = unsent.where(OutboxMail.failed_at.is_null()).order_by(OutboxMail.due_at)
     return render_template(
-        "mailing/mailbox.html", failed=list(failed.limit(MOST_SHOWN)), failed_count=failed.count(),
-        waiting=list(waiting.limit(MOST_SHOWN)), waiting_count=waiting.count(),
+        "mailing/mailbox.html", given_up=list(failed.limit(MOST_SHOWN)), given_up_count=failed.count(),
+        unsent=list(waiting.limit(MOST_SHOWN)), unsent_count=waiting.count(),
         files=[head(path) for path in files()], has_server=bool(current_app.config["MAIL_SERVER"]),
     )  # fmt: skip
 
@@ -132,5 +134,6 @@ def head(path):
 
 def read(path):
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-    message.text = message.get_body(("plain",)).get_content()
+    body = message.get_body(("plain",))
+    message.text = body.get_content() if body else ""
     return message
