@@ -175,7 +175,8 @@ def test_cron_lists_the_jobs_with_their_rhythm(flask):
     result = flask("cron")
 
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.output.splitlines()] == ["flush-mail", "purge", "fetch-thumbnails"]
+    jobs = [line.split()[0] for line in result.output.splitlines()]
+    assert jobs == ["flush-mail", "purge", "fetch-thumbnails"]
     assert "fetch-thumbnails     daily, with FETCH_THUMBNAILS=1\n" in result.output
 
 
@@ -199,7 +200,7 @@ def test_what_was_not_sent_is_said(flask, ada, tmp_path, monkeypatch):
     monkeypatch.setitem(main.app.config, "MAIL_PORT", 1)
     mailed.posted(a_talk(ada, status="published"))
 
-    assert flask("flush-mail").output == "0 sent, 1 to be tried again; 1 waiting.\n"
+    assert flask("flush-mail").stdout == "0 sent, 1 to be tried again; 1 waiting.\n"
 
 
 def test_what_is_long_gone_is_purged_at_a_command(flask, tmp_path, monkeypatch):
