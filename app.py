@@ -128,6 +128,7 @@ SETTINGS = (
         site_url,
     ),
     Setting("TALKS_PER_PAGE", "50", "Talks on a page, 1 to 200.", number(1, 200)),
+    Setting("COMMENTS_PER_PAGE", "100", "Comments on a page, answers aside, 1 to 200.", number(1, 200)),
     Setting("MAX_UPLOAD_MB", "5", "The largest request body, in megabytes.", number(1, 1024)),
     Setting(
         "TRUSTED_PROXIES",

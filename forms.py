@@ -12,6 +12,7 @@ from wtforms import (
     DateField,
     EmailField,
     HiddenField,
+    IntegerField,
     PasswordField,
     SelectField,
     StringField,
@@ -22,19 +23,21 @@ from wtforms.validators import (
     EqualTo,
     InputRequired,
     Length,
+    NumberRange,
     Optional,
     Regexp,
     StopValidation,
     ValidationError,
 )
+from wtforms.widgets import HiddenInput
 from wtfpeewee.orm import model_form
 
-from models import Event, Link, Talk, User
+from models import Comment, Event, Link, Talk, User
 from talks import embeds, passwords
 from talks.names import fold, fold_tag, slug
 from talks.wording import duration, language_choices, language_name, read_duration, read_zone
 
-DESCRIPTION, EMBED_CODE = 20_000, 10_000  # characters
+DESCRIPTION, EMBED_CODE, COMMENT = 20_000, 10_000, 10_000  # characters
 MOST_SPEAKERS, MOST_TAGS, MOST_LINKS = 50, 30, 30
 AHEAD = timedelta(days=731)  # of today, a talk's date at most
 # A comma ends a name, but not before what belongs to it.
@@ -68,6 +71,11 @@ def visible(message):
             raise ValidationError(message)
 
     return check
+
+
+def one_line(form, field):
+    if len(field.data.splitlines()) > 1 or "\t" in field.data:
+        raise ValidationError("Write this on one line.")
 
 
 def web_address(form, field):
@@ -199,7 +207,14 @@ TalkColumns = model_form(
 )
 
 
-TEXTS = ("title", "description", "venue", "venue_url", "license", "language", "event")
+TEXTS = ("title", "description", "venue", "venue_url", "license", "language", "event", "discussion")
+DISCUSSION = {
+    "moderated": "After a look: each waits until you approve it",
+    "open": "At once",
+    "members": "From people with an account only; the first of each waits",
+    "closed": "Closed: nobody can ask",
+}
+MOST_DAYS = 3_650
 
 
 class TalkForm(TalkColumns):
@@ -219,6 +234,16 @@ class TalkForm(TalkColumns):
     tags = StringField("Tags", **line(4_000))
     language = SelectField("Language", validators=[Optional()])
     links = TextAreaField("Other links", **line(60_000))
+    discussion = SelectField("Questions are shown", choices=DISCUSSION, default="moderated")
+    discussion_days = IntegerField(
+        "Close after so many days",
+        validators=[
+            Optional(),
+            NumberRange(
+                1, MOST_DAYS, f"Write a number from 1 to {MOST_DAYS}, or nothing: then it stays open."
+            ),
+        ],
+    )
     status = SelectField("Status", choices={"draft": "Draft", "published": "Published"}, default="draft")
     version = HiddenField()  # of the talk when the form was opened, so that two people notice each other
 
@@ -337,6 +362,8 @@ def typed_values(talk):
         "speakers": "\n".join(speaker.name for speaker in talk.speakers),
         "tags": ", ".join(tag.name for tag in talk.tags),
         "links": "\n".join(f"{link.url} {link.label}".strip() for link in talk.links),
+        "discussion": talk.discussion_rule,
+        "discussion_days": talk.discussion_days,
         "version": talk.updated_at.isoformat(),
     }  # fmt: skip
 
@@ -390,7 +417,52 @@ READ_FROM = {  # what `TalkForm.values` gives -> the field it is typed in, and h
     "video_url": ("video", str),
     "slides_url": ("slides", str),
     "duration_s": ("duration", read_duration),
+    "discussion_days": ("discussion_days", lambda days: days or None),
     "speakers": ("speakers", split_names),
     "tags": ("tags", split_tags),
     "links": ("links", read_links),
 }
+
+
+class CommentForm(FlaskForm):
+    """A question or remark by somebody who is signed in. `values()` is what `comments.post` takes."""
+
+    body = TextAreaField(
+        "Your question or remark", **line(COMMENT, required="Write your question or remark.")
+    )
+    notify = BooleanField("Tell me by mail of further comments here")
+    parent = IntegerField(widget=HiddenInput(), validators=[Optional()])  # id of the comment it answers
+
+    def answer(self, id_):
+        """Make it an answer to the comment of that id; None: to nobody."""
+        self.parent.data, self.parent.raw_data = id_, None
+
+    def values(self):
+        return {
+            name: self[name].data
+            for name in ("body", "notify", "parent", "name", "email", "homepage")
+            if name in self
+        }
+
+
+class VisitorCommentForm(CommentForm):
+    """The same by a visitor. In the place of a token of the session it holds a stamp: see talks/stamps.py."""
+
+    class Meta:
+        csrf = False
+
+    name = StringField(
+        "Your name", **line(Comment.author_name.max_length, one_line, required="Tell people your name.")
+    )
+    email = EmailField(
+        "Your e-mail",
+        **line(Comment.author_email.max_length, email_address, required="Enter your e-mail address."),
+    )
+    homepage = StringField("Leave this empty", filters=[trimmed])
+    stamp = HiddenField()
+
+
+class BodyForm(FlaskForm):
+    """The text alone: to change a comment, or to see how it will look."""
+
+    body = TextAreaField("Your text", **line(COMMENT, required="Write your question or remark."))

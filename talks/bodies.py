@@ -8,8 +8,8 @@ from werkzeug.formparser import FormDataParser
 
 # The longest talk: 120,000 characters over all fields, of four bytes each, percent-encoded threefold.
 MOST_FORM_BYTES = 1_500_000
-# Who is not signed in fills in an e-mail address, a user name and a password twice.
-MOST_VISITOR_FORM_BYTES = 40_000
+# Who is not signed in writes a comment of 10,000 such characters, or one too long that is sent back whole.
+MOST_VISITOR_FORM_BYTES = 250_000
 MOST_FIELDS = 1_000
 
 

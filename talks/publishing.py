@@ -21,7 +21,7 @@ MOST_DELETED = 100  # shown; an administrator sees everybody's
 LAST_CHANGED = Order(Talk.updated_at, Talk.id, descending=True)
 COLUMNS = (
     "title", "description", "description_html", "venue", "venue_url", "license", "video_url", "slides_url",
-    "date", "time_zone", "duration_s", "language",
+    "date", "time_zone", "duration_s", "language", "discussion", "discussion_days",
 )  # fmt: skip
 
 DRAFT = "Only its owner, its speakers and administrators see it."

@@ -5,3 +5,5 @@ from blinker import Namespace
 _signals = Namespace()
 
 talk_published = _signals.signal("talk-published")
+comment_posted = _signals.signal("comment-posted")
+comment_approved = _signals.signal("comment-approved")

@@ -11,7 +11,8 @@ ORDER = ["app", "models", "forms", "talks", "admin", "main"]
 LEAVES = {
     "schema_evolve", "talks.bodies", "talks.database_urls", "talks.databases", "talks.embeds", "talks.errors",
     "talks.fields", "talks.layers", "talks.links", "talks.markup", "talks.names", "talks.paging",
-    "talks.passwords", "talks.pictures", "talks.signals", "talks.smtp", "talks.tokens", "talks.wording",
+    "talks.passwords", "talks.pictures", "talks.signals", "talks.smtp", "talks.stamps", "talks.tokens",
+    "talks.wording",
 }  # fmt: skip
 
 

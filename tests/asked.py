@@ -1,0 +1,66 @@
+"""Comments as they stand in the database, and the form under a talk, for tests of what writes them."""
+
+from browsing import Form
+from written import a_talk
+
+from models import Comment, Talk
+from talks import comments
+
+FROM_HERE = {"Sec-Fetch-Site": "same-origin"}
+EVE = {"name": "Eve", "email": "eve@example.org"}
+
+
+def an_open_talk(owner, **values):
+    """A published talk under which everybody asks and is shown at once."""
+    return a_talk(owner, status="published", **({"discussion": "open"} | values))
+
+
+def whole(talk):
+    return Talk.attach_speakers([Talk.get_by_id(talk.id)])[0]
+
+
+def typed(body="How?", **values):
+    """What `comments.post` takes of a visitor."""
+    return EVE | {"body": body, "notify": False, "parent": None, "homepage": ""} | values
+
+
+def asked(talk, body="How?", author=None, network="here", **values):
+    """A comment that was posted as people post."""
+    return comments.post(whole(talk), author, typed(body, **values), network)
+
+
+def a_comment(talk, status="approved", body="How?", **values):
+    """A comment as a row; nobody was told, nothing was judged."""
+    number = Talk.get_by_id(talk.id).last_number + 1
+    shown = status == "approved"
+    Talk.update(last_number=number, comment_count=Talk.comment_count + shown).where(
+        Talk.id == talk.id
+    ).execute()
+    standard = {
+        "author_name": "" if values.get("author") else "Eve", "network": "there",
+        "body_html": f"<p>{body}</p>",
+        "author_email": None if values.get("author") else "eve@example.org",
+    }  # fmt: skip
+    return Comment.create(talk=talk, number=number, status=status, body=body, **standard | values)
+
+
+def reloaded(comment):
+    return Comment.get_by_id(comment.id)
+
+
+def form_under(browser, talk, query=""):
+    """The fields of the form under a talk, as its page has them."""
+    answer = browser.get(f"/talk/{talk.id}{query}")
+    assert answer.status_code == 200, answer.status
+    return Form(answer.text, "ask-form").fields
+
+
+def send(browser, talk, query="", headers=FROM_HERE, **fields):
+    """Fill in the form under a talk and send it, as a browser does."""
+    filled = form_under(browser, talk, query) | fields
+    return browser.post(f"/talk/{talk.id}", data=filled, headers=headers)
+
+
+def sent_back(answer):
+    """The fields of the form in an answer."""
+    return Form(answer.text, "ask-form").fields
