@@ -24,10 +24,12 @@ from talks import (
     accounts,
     bodies,
     commands,
+    comment_pages,
     errors,
     layers,
     pages,
     pictures,
+    previews,
     publishing,
     schema,
     speakers,
@@ -146,13 +148,15 @@ app.request_class = bodies.Request
 app.session_interface = SessionCookie()
 app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 app.jinja_env.filters.update({function.__name__: function for function in FILTERS})
-for feature in (timeline, speakers, accounts, publishing, pages, thumbnails, ui):
+for feature in (timeline, comment_pages, previews, speakers, accounts, publishing, pages, thumbnails, ui):
     app.register_blueprint(feature.bp)
 app.register_blueprint(mailing.bp)
 for command in commands.COMMANDS:
     app.cli.add_command(command)
 accounts.login_manager.init_app(app)
 csrf = CSRFProtect(app)
+for feature in (comment_pages, previews):  # which look themselves: a visitor's form holds no session's token
+    csrf.exempt(feature.bp)
 for page in (mailing.stop_mail, mailing.confirm_mail):  # its address is a signed token
     csrf.exempt(page)
 database.initialize(open_database(app.config["DATABASE_URL"]))

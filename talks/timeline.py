@@ -1,13 +1,15 @@
 """Reading: the timeline, a talk, events and tags."""
 
 import hashlib
+import time
 
 from flask import Blueprint, abort, current_app, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from peewee import JOIN
 
+from forms import CommentForm, VisitorCommentForm
 from models import Event, Link, Tag, Talk, TalkTag, User
-from talks import embeds
+from talks import embeds, stamps, threads
 from talks.layers import security
 from talks.paging import Order, paginate
 
@@ -79,8 +81,16 @@ def index():
 
 @bp.get("/talk/<id:talk_id>")
 def talk(talk_id):
-    """One talk. `?play=video` or `?play=slides` shows the player at once, for browsers without scripts."""
-    found = with_details(visible_talk(talk_id))
+    """One talk. `?play=video` or `?play=slides` shows the player at once, for browsers without scripts.
+
+    `?reply=42` likewise makes the form an answer to that comment.
+    """
+    return talk_page(visible_talk(talk_id))
+
+
+def talk_page(found, form=None, preview=None):
+    """The page of a talk; `form` as somebody has sent it, with its `preview` (HTML) if one was asked for."""
+    with_details(found)
     hosts = current_app.config["PEERTUBE_HOSTS"]
     players = {
         "video": embeds.player(found.video_url, hosts, "video"),
@@ -90,12 +100,37 @@ def talk(talk_id):
     before, after = found.neighbours()
     page = render_template(
         "timeline/talk.html", talk=found, **players, playing=playing if players.get(playing) else None,
-        previous=before, next=after,
+        previous=before, next=after, preview=preview, **discussion(found, form),
         may_edit=current_user.is_authenticated and found.editable_by(current_user),
     )  # fmt: skip
     response = make_response(page)
     response.headers["Content-Security-Policy"] = policy_for(filter(None, players.values()))
     return response
+
+
+def discussion(found, form):
+    """What the page of a talk shows of its comments, and the form beneath them, if there is one."""
+    asking = current_user._get_current_object() if current_user.is_authenticated else None
+    if form is None and found.takes_comments_from(asking):
+        form = comment_form(asking)
+        form.answer(request.args.get("reply", type=int))
+    answered = threads.answered(found, form.parent.data) if form else None
+    if form and not answered:
+        form.answer(None)
+    if form and not asking:
+        form.stamp.data = stamps.stamp(current_app.secret_key, found.id, time.time())
+    per_page = current_app.config["COMMENTS_PER_PAGE"]
+    return {
+        "thread": threads.page_of(found, asking, request.args, per_page, keep=("play",)),
+        "moderates": asking is not None and found.moderated_by(asking),
+        "form": form,
+        "answered": answered,
+    }
+
+
+def comment_form(asking):
+    """The form of a comment, as who asks fills it in."""
+    return CommentForm() if asking else VisitorCommentForm()
 
 
 def policy_for(players):

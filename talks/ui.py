@@ -42,6 +42,7 @@ def talk(number, title, **values):
         "id": number, "title": title, "speakers": PEOPLE[:1], "date": date(2019, 5, 3), "time_zone": "",
         "event": SimpleNamespace(slug="pycon-us-2019", title="PyCon US 2019"), "duration_s": 1694,
         "language": "en", "is_draft": False, "is_deleted": False, "picture_url": None,
+        "comment_count": number % 4,
     }  # fmt: skip
     return SimpleNamespace(**standard | values)
 

@@ -4,10 +4,11 @@ from html.parser import HTMLParser
 
 
 class Form(HTMLParser):
-    """The talk's form as a browser would send it back: `fields`."""
+    """The form of a class as a browser would send it back: `fields`."""
 
-    def __init__(self, page):
+    def __init__(self, page, kind="form"):
         super().__init__(convert_charrefs=True)
+        self.kind = kind
         self.fields, self.area, self.select, self.inside = {}, None, None, False
         self.feed(page)
         self.close()
@@ -15,7 +16,7 @@ class Form(HTMLParser):
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         if tag == "form":
-            self.inside = "form" in (given.get("class") or "").split()
+            self.inside = self.kind in (given.get("class") or "").split()
         if not self.inside:
             return
         if tag == "input" and given.get("type") not in ("submit", "checkbox"):

@@ -1,0 +1,46 @@
+"""What a text will look like, while it is typed: the same renderer as when it is sent."""
+
+import threading
+import time
+
+from flask import Blueprint, abort, render_template, request
+
+from forms import BodyForm
+from talks import accounts, comment_pages, comments
+
+bp = Blueprint("previews", __name__)
+
+PER_MINUTE = 60  # from one network, in one process: a preview writes nothing, and neither does its limit
+
+
+class Allowance:
+    """So many a minute for each; forgotten when the minute is over."""
+
+    def __init__(self, per_minute):
+        self.per_minute = per_minute
+        self.minute, self.used = None, {}
+        self.lock = threading.Lock()
+
+    def take(self, whose, now):
+        """Whether `whose` has one left at `now` (seconds)."""
+        with self.lock:
+            if self.minute != now // 60:
+                self.minute, self.used = now // 60, {}
+            self.used[whose] = self.used.get(whose, 0) + 1
+            return self.used[whose] <= self.per_minute
+
+
+allowance = Allowance(PER_MINUTE)
+
+
+@bp.post("/preview")
+def preview():
+    """The `body` of a comment as the HTML that would be published: a part of a page."""
+    comment_pages.refuse_other_sites()
+    if not allowance.take(accounts.network(request.remote_addr), time.time()):
+        abort(429)
+    form = BodyForm(meta={"csrf": False})
+    good = form.validate()
+    html = comments.rendered(form.body.data) if good else ""
+    page = render_template("comments/_preview.html", body_html=html, wrong=form.body.errors)
+    return page, 200 if good else 422
