@@ -6,7 +6,6 @@ decided when it is built: see `listed`. Addresses are compared in lower case.
 
 import uuid
 from collections import defaultdict
-from itertools import chain
 
 from peewee import JOIN, chunked
 
@@ -57,13 +56,17 @@ def comment_gone(comment):
 
 def moderators(talk):
     """Who decides about the comments on `talk` and can be told: speakers and owner, else administrators."""
+    return hosts(talk) or list(reachable().where(User.is_admin))
+
+
+def hosts(talk):
+    """Those who speak in `talk` or own it, and can be told."""
     spoken = TalkSpeaker.select(TalkSpeaker.user).where(TalkSpeaker.talk == talk)
-    own = reachable().where(User.id.in_(spoken) | (User.id == talk.owner_id))
-    return list(own) or list(reachable().where(User.is_admin))
+    return list(reachable().where(User.id.in_(spoken) | (User.id == talk.owner_id)))
 
 
 def followers(talk):
-    """{address: name} of those who commented on `talk`, asked to be told, and may be; not its moderators.
+    """{address: name} of those who commented on `talk`, asked to be told, and may be; not its hosts.
 
     Of visitors only addresses that were confirmed, without the name: anybody may have typed that.
     """
@@ -76,7 +79,7 @@ def followers(talk):
         .where(MailAddress.email.in_(Comment.select(Comment.author_email).where(*asked, no_author())))
     )
     people = {email: "" for (email,) in visitors.tuples()} | {user.email: user.name for user in members}
-    for user in moderators(talk):
+    for user in hosts(talk):
         people.pop(user.email, None)
     return people
 
@@ -103,7 +106,7 @@ def ask(comment):
         return
     if User.select().where(User.email == email, ~User.is_active).exists():
         return
-    if any(user.email == email for user in moderators(comment.talk)):
+    if any(user.email == email for user in hosts(comment.talk)):
         return
     if MailAddress.insert(email=email).on_conflict_ignore().as_rowcount().execute():
         OutboxMail.insert_many([row(CONFIRM, comment.talk_id, email, "", [])]).execute()
@@ -169,16 +172,26 @@ def set_comments(ids, comments):
 
 
 def listed(mail):
-    """The comments that `mail` is to show: as they are now, and in no earlier mail to the same address."""
-    earlier = OutboxMail.select(OutboxMail.payload).where(
+    """The comments that `mail` is to show: as they are now, and in no earlier mail to the same address.
+
+    What was edited since, and waits again, is told again to who decides about it.
+    """
+    earlier = OutboxMail.select(OutboxMail.payload, OutboxMail.claimed_at).where(
         OutboxMail.to_email == mail.to_email, OutboxMail.talk == mail.talk_id, OutboxMail.kind == mail.kind,
         OutboxMail.id < mail.id, OutboxMail.failed_at.is_null(),
     )  # fmt: skip
-    told = set(chain.from_iterable(before.payload["comments"] for before in earlier))
-    ids = [id_ for id_ in mail.payload["comments"] if id_ not in told]
+    told = {id_: before.claimed_at for before in earlier for id_ in before.payload["comments"]}
     comments = Comment.select(Comment, User).join(User, JOIN.LEFT_OUTER, on=Comment.author)
-    shown = Comment.id.in_(ids), Comment.status == LISTED[mail.kind]
-    return list(comments.where(*shown).order_by(Comment.number))
+    these = Comment.id.in_(mail.payload["comments"]), Comment.status == LISTED[mail.kind]
+    return [
+        comment for comment in comments.where(*these).order_by(Comment.number)
+        if comment.id not in told or (mail.kind == WAITS and is_newer(comment, told[comment.id]))
+    ]  # fmt: skip
+
+
+def is_newer(comment, moment):
+    """Whether `comment` was edited after it was told of."""
+    return comment.edited_at is not None and moment is not None and comment.edited_at > moment
 
 
 def is_wanted(mail):

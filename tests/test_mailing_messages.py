@@ -10,7 +10,7 @@ from mailed import Peer, confirmed, decided, files, flush, later, plain, posted,
 from written import a_talk
 
 import main
-from models import Comment, User
+from models import Comment, User, database, utcnow
 from talks import notifications
 from talks.mailing import messages
 
@@ -102,6 +102,29 @@ def test_an_approval_undone_and_done_again_is_told_once(bob, talk, tmp_path):
     flush(tmp_path)
     decided(comment, "deleted")
     decided(comment, "approved")
+
+    assert flush(tmp_path) == {"dropped": 1}
+
+
+def test_a_question_that_was_approved_edited_and_waits_again_is_told_again(ada, talk, tmp_path):
+    comment = posted(talk)
+    flush(tmp_path)
+    decided(comment)
+    Comment.update(body="Other", edited_at=utcnow()).execute()
+    with database.atomic():
+        comment.move("approved", to="pending")
+        notifications.comment_waits(comment)
+
+    assert flush(tmp_path) == {"sent": 1}
+
+
+def test_an_approval_undone_is_not_told_again_to_who_decides(ada, talk, tmp_path):
+    comment = posted(talk)
+    flush(tmp_path)
+    decided(comment)
+    with database.atomic():
+        comment.move("approved", to="pending")
+        notifications.comment_waits(comment)
 
     assert flush(tmp_path) == {"dropped": 1}
 

@@ -137,6 +137,15 @@ def test_the_address_of_a_blocked_account_is_not_told_either(people):
     assert outgoing(SHOWN) == {}
 
 
+def test_an_administrator_who_asked_is_told_where_nobody_else_decides(carol):
+    talk = a_talk(None, status="published", speakers=[])
+    a_comment(talk, carol, notify=True, status="approved")
+
+    posted(talk, email="eve@example.org", status="approved")
+
+    assert names(outgoing(SHOWN)) == {"carol"}
+
+
 def test_what_others_asked_for_under_another_talk_does_not_count(people):
     confirmed("vera@example.org")
     a_comment(a_talk(people["ada"], status="published"), email="vera@example.org", notify=True)
