@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from peewee import DateTimeField
+from peewee import DateTimeField, IntegerField
 from werkzeug.exceptions import NotFound
 
 DEEPEST = 1000  # of ?page=N, which costs more the deeper it goes
@@ -43,6 +43,8 @@ class Order:
         value, id_ = parse_key(key)
         if isinstance(self.value, DateTimeField):
             value = _moment(value)
+        elif isinstance(self.value, IntegerField):
+            value = _number(value)
         if id_ is None:
             return self.value < value if smaller else self.value >= value
         if smaller:  # the first half lets an index on (value, id) start at the right place
@@ -72,6 +74,12 @@ def _moment(text: str) -> datetime:
     if moment.tzinfo:
         raise NotFound
     return moment.replace(tzinfo=UTC)
+
+
+def _number(text: str) -> int:
+    if not _is_number(text):
+        raise NotFound
+    return int(text)
 
 
 def _is_number(text: str) -> bool:

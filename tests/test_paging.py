@@ -142,3 +142,12 @@ def test_any_key_gives_a_page_or_not_found(database, key, name, order):
 @given(value=st.text(st.characters(exclude_characters="\0"), max_size=100), number=st.integers(0, 2**63 - 1))
 def test_a_key_is_read_as_it_was_written(value, number):
     assert parse_key(f"{value}.{number}") == (value, number)
+
+
+@pytest.mark.parametrize("key", ["x", "1e3", "-1", "2019-01-01", "٣", "9" * 40])
+def test_a_list_by_number_has_no_page_of_another_kind(seven, key):
+    by_id = Order(Talk.id, Talk.id)
+
+    for name in ("before", "after"):
+        with pytest.raises(NotFound):
+            page(by_id, **{name: key})
