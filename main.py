@@ -19,14 +19,17 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import IntegerConverter
 
 from app import app
-from models import TABLES, Talk, User, database
+from models import TABLES, Comment, Talk, User, database
 from talks import (
     accounts,
+    api,
     bodies,
     commands,
     comment_pages,
     errors,
     layers,
+    moderation,
+    moderation_links,
     pages,
     pictures,
     previews,
@@ -58,6 +61,7 @@ ERRORS = {
     503: "The site cannot reach its database at the moment. Try again in a minute.",
 }
 RETRY_SECONDS = "10"
+MOST_COUNTED = 100
 
 
 class IdConverter(IntegerConverter):
@@ -75,6 +79,18 @@ class SessionCookie(SecureCookieSessionInterface):
     def get_cookie_secure(self, app):
         return request.is_secure
 
+    def open_session(self, app, request):
+        """None under /api/: there a browser's cookie is nobody, or any site could write in its owner's name."""
+        return self.session_class() if is_api(request) else super().open_session(app, request)
+
+    def save_session(self, app, session, response):
+        if not is_api(request):
+            super().save_session(app, session, response)
+
+
+def is_api(request):
+    return request.path.startswith("/api/")
+
 
 class Navigation:
     """What the bar shows. Counts are asked of the database when they are printed, once."""
@@ -85,6 +101,12 @@ class Navigation:
         ("speakers.index", "Speakers"),
         ("timeline.tags", "Tags"),
     )
+
+    @cached_property
+    def waiting(self):
+        """How much waits to be decided by who is signed in, in digits; "" for nothing."""
+        number = Comment.count_waiting(current_user, MOST_COUNTED) if current_user.is_authenticated else 0
+        return f"{MOST_COUNTED - 1}+" if number == MOST_COUNTED else str(number or "")
 
     @cached_property
     def draft_count(self):
@@ -150,14 +172,20 @@ app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 app.jinja_env.filters.update({function.__name__: function for function in FILTERS})
 for feature in (timeline, comment_pages, previews, speakers, accounts, publishing, pages, thumbnails, ui):
     app.register_blueprint(feature.bp)
-app.register_blueprint(mailing.bp)
+for feature in (mailing, moderation, moderation_links):
+    app.register_blueprint(feature.bp)
+for version, name in (("1.0", "api"), ("v1.0", "api_v")):
+    app.register_blueprint(api.bp, url_prefix=f"/api/{version}", name=name)
 for command in commands.COMMANDS:
     app.cli.add_command(command)
 accounts.login_manager.init_app(app)
 csrf = CSRFProtect(app)
 for feature in (comment_pages, previews):  # which look themselves: a visitor's form holds no session's token
     csrf.exempt(feature.bp)
-for page in (mailing.stop_mail, mailing.confirm_mail):  # its address is a signed token
+for resource in api.RESOURCES:  # where no cookie says who asks
+    csrf.exempt(resource.bp)
+# Their addresses are signed tokens.
+for page in (mailing.stop_mail, mailing.confirm_mail, moderation_links.by_mail):
     csrf.exempt(page)
 database.initialize(open_database(app.config["DATABASE_URL"]))
 try:
@@ -218,7 +246,7 @@ def error_page(status, message, request_id, newest=()):
 
 def error_answer(status, message, headers=()):
     """An error as the site's page, or as JSON for who asks for that and for the API."""
-    if request.path.startswith("/api/") or wants_json(request.environ):
+    if is_api(request) or wants_json(request.environ):
         name = HTTP_STATUS_CODES[status].lower()
         response = jsonify(status=name, error=name, message=message)
     else:

@@ -625,9 +625,10 @@ class Comment(BaseModel):
         return shown | (cls.author == user) | cls.talk.in_(Talk.ids_moderated_by(user))
 
     @classmethod
-    def for_moderation(cls, user, reported=False):
+    def for_moderation(cls, user, reported=False, own=False):
         """Ids and times of what waits for `user`: not decided yet, or reported since. See `whole` (a query).
 
+        `own`: only under the talks of `user`, also for an administrator.
         Reads no more than that, however much waits elsewhere. SQLite has no statistics, but keeps the order
         of a CROSS JOIN; and MariaDB would ask a UNION in IN (…) again for each comment.
         """
@@ -635,11 +636,11 @@ class Comment(BaseModel):
         if reported:  # compared, as no index of SQLite serves IS NOT NULL; and only that index may serve
             waiting = (cls.reported_at > LONG_AGO) & (fn.COALESCE(cls.status, "") == "approved")
         columns = cls.select(cls.id, cls.created_at, cls.reported_at)
-        if user.is_admin:
+        if user.is_admin and not own:
             deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
             return columns.where(waiting, cls.talk.not_in(deleted))
-        own = Talk.ids_moderated_by(user).alias("own")
-        return columns.from_(Join(own, cls, JOIN.CROSS)).where(cls.talk == own.c.talk_id, waiting)
+        talks = Talk.ids_moderated_by(user).alias("talks")
+        return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, waiting)
 
     @classmethod
     def count_waiting(cls, user, most=100):
@@ -733,12 +734,11 @@ class OutboxMail(BaseModel):
     claimed_at = UTCDateTimeField(null=True)
     attempts = SmallIntegerField(default=0)
     sent_at = UTCDateTimeField(null=True)
-    failed_at = UTCDateTimeField(null=True)
+    failed_at = UTCDateTimeField(null=True, index=True)
     error = text(255)
 
     class Meta:
         indexes = ((("to_email", "talk", "kind", "waiting"), True), (("sent_at", "due_at"), False))
-
 
     def try_anew(self):
         """Have it tried again although it was given up. False if it was not."""

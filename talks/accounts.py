@@ -12,7 +12,7 @@ from forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from models import LoginAttempt, Session, User, database, utcnow
 from talks import passwords, tokens
 
-SETUP_SECONDS = 3600
+SETUP_SECONDS = API_SECONDS = 3600
 
 bp = Blueprint("accounts", __name__, url_prefix="/auth")
 login_manager = LoginManager()
@@ -38,6 +38,15 @@ def sign_in(email, password, address, secret, remembered):
 
     Raises TooManyAttempts before any hashing.
     """
+    user = authenticate(email, password, address, secret)
+    if user:
+        with database.atomic():
+            user.session_token = Session.begin(user, remembered)
+    return user
+
+
+def authenticate(email, password, address, secret):
+    """The user whose address and password these are, or None. Raises TooManyAttempts before any hashing."""
     attempt = LoginAttempt.reserve(keyed(secret, email.lower()), keyed(secret, network(address)))
     if attempt is None:
         raise TooManyAttempts
@@ -49,8 +58,26 @@ def sign_in(email, password, address, secret, remembered):
         if passwords.is_outdated(user.password_hash):
             user.set_password(password)
             user.save()
-        user.session_token = Session.begin(user, remembered)
     return user
+
+
+def api_token(secret, user):
+    """What stands for `user` in the API, for API_SECONDS or until the password or the sessions change."""
+    return tokens.sign(secret, "api", [user.id, _fingerprint(secret, user)])
+
+
+def user_of_api_token(secret, token):
+    """Whose token this is. Raises TokenError."""
+    user_id, fingerprint = tokens.read(secret, "api", token, API_SECONDS)
+    user = User.get_or_none(User.id == user_id, User.is_active)
+    if user is None or not hmac.compare_digest(fingerprint, _fingerprint(secret, user)):
+        raise tokens.TokenInvalid
+    return user
+
+
+def _fingerprint(secret, user):
+    """Changes when the password does, and when all sessions are ended; says nothing about either."""
+    return keyed(secret, f"{user.id} {user.password_hash} {user.session_epoch}")[:16]
 
 
 def create_account(
@@ -172,6 +199,14 @@ def logout():
         session.clear()
         flash("Signed out.", "success")
     return redirect(url_for("timeline.index"), 303)
+
+
+@bp.post("/token")
+@login_required
+def token():
+    """A token of the API for who is signed in: the scripts of our pages ask it as others do."""
+    given = {"token": api_token(current_app.secret_key, current_user), "expiration": API_SECONDS}
+    return given, {"Cache-Control": "no-store"}
 
 
 @bp.route("/setup/<token>", methods=["GET", "POST"])
