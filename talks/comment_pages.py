@@ -50,7 +50,7 @@ def key_of(comment):
 
 def own_address(comment_id, key):
     """The page of a visitor's own comment. It names a place: else browsers keep that of the form."""
-    return url_for(".show", comment_id=comment_id, key=key, _anchor="content")
+    return url_for(".show", comment_id=comment_id, key=key, _anchor="sent")
 
 
 def own_comment(comment_id):

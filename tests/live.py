@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ("app.py", "forms.py", "gunicorn.conf.py", "main.py", "models.py", "schema_evolve.py", "talks")
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+STAMP = re.compile(r'name="stamp"[^>]*value="([^"]+)"')
 PASSWORD = "correct horse battery"
 PATIENCE_SECONDS = 60  # for what ought to take one or two, on a machine that does a lot else
 
@@ -100,6 +101,14 @@ class Visitor:
 
     def sign_in(self, email, password=PASSWORD):
         return self.submit("/auth/login", email=email, password=password)
+
+    def ask(self, path, body, **values):
+        """Write under the talk at `path`. The Answer after its redirect: the comment's page or place."""
+        found = self.get(path).text
+        for name, pattern in (("csrf_token", TOKEN), ("stamp", STAMP)):
+            if hidden := pattern.search(found.partition("ask-form")[2]):
+                values.setdefault(name, hidden[1])
+        return self.get(path, urllib.parse.urlencode(values | {"body": body}).encode())
 
     def publish(self, **values):
         """The path of a new talk."""

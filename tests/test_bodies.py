@@ -3,7 +3,7 @@
 from wtforms.validators import Length
 
 import main
-from forms import SetupForm, TalkForm
+from forms import SetupForm, TalkForm, VisitorCommentForm
 from talks import bodies, passwords
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -74,3 +74,10 @@ def test_the_longest_set_up_fits(database):
         again = 12 * passwords.LONGEST  # the second password has to be like the first
 
         assert bytes_of(form) + again < bodies.MOST_VISITOR_FORM_BYTES
+
+
+def test_the_longest_comment_of_a_visitor_fits(database):
+    with main.app.test_request_context():
+        stamp = 1_000
+
+        assert bytes_of(VisitorCommentForm()) + stamp < bodies.MOST_VISITOR_FORM_BYTES

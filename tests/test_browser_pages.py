@@ -44,6 +44,8 @@ TALKS = {
         "speakers": "ليلى حداد",
     },
     "undated": {"title": "Some day", "date": ""},
+    "asked": {"title": "A talk with questions", "discussion": "open"},
+    "members": {"title": "A talk for members", "discussion": "members"},
 }  # fmt: skip
 
 
@@ -51,7 +53,21 @@ TALKS = {
 def shown(site):
     """{name: path} of talks that look in every way a talk can look."""
     ada = site.visitor("ada")
-    return {name: ada.publish(**({"date": "2026-01-02"} | values)) for name, values in TALKS.items()}
+    paths = {name: ada.publish(**({"date": "2026-01-02"} | values)) for name, values in TALKS.items()}
+    return paths | ask(site, ada, paths["asked"])
+
+
+def ask(site, ada, path):
+    """Questions in every way they can look; {name: path} of pages about them."""
+    eve = {"name": "Eve", "email": "eve@example.org"}
+    own = site.visitor().ask(path, f"What is a **map**?\n\n{LONG_CODE}\n\n{LONG_ADDRESS}", **eve)
+    first = urlsplit(own.url).path
+    ada.ask(path, "A drawing of what is *left out*.", parent=first.rpartition("/")[2])
+    long = {"name": "W" * 64, "email": f"{'w' * 60}@{'example.' * 20}org"}
+    site.visitor().ask(path, "- so\n- many\n\n> links: " + " ".join([LONG_ADDRESS] * 5), **long)
+    site.visitor().ask(path, "ما هي الخريطة؟", name="ليلى", email="layla@example.org")
+    site.visitor("bob").ask(path, " ".join(f"https://example.org/{number}" for number in range(5)))
+    return {"own": own.url.removeprefix(site.address), "report": f"{first}/report"}
 
 
 def send_empty(page, path):
@@ -59,7 +75,7 @@ def send_empty(page, path):
     page.goto(path)
     page.locator("main form input:not([type=hidden])").first.fill("")
     page.evaluate("document.querySelector('main form').noValidate = true")
-    page.locator("main form button").last.click()
+    page.locator("main form button:visible").last.click()
     page.locator("[data-errors]").wait_for()
 
 
@@ -74,6 +90,14 @@ READING = {
     "talk of 34 speakers": (None, "crowded"),
     "talk in Korean": (None, "korean"),
     "talk in Arabic": (None, "arabic"),
+    "talk with questions": (None, "asked"),
+    "talk with questions, to its speaker": ("ada", "asked"),
+    "talk with questions, to who asked": ("bob", "asked"),
+    "talk with an answer": (None, "asked?reply=1"),
+    "talk for members": (None, "members"),
+    "own comment": (None, "own"),
+    "report": (None, "report"),
+    "help for who asks": (None, "/help/asking"),
     "own talk": ("ada", "undated"),
     "speaker": (None, "/user/ada"),
     "own speaker page": ("ada", "/user/ada"),
@@ -97,6 +121,7 @@ READING = {
     "edit talk": ("ada", "edit full"),
 }
 WITH_ERRORS = {
+    "question with errors": (None, "asked"),
     "sign in with errors": (None, "/auth/login"),
     "new talk with errors": ("ada", "/new"),
     "profile with errors": ("ada", "/profile"),

@@ -13,7 +13,7 @@ from written import a_talk
 
 import main
 from models import Comment, Refusal, Talk, utcnow
-from talks import bodies, comment_pages, previews, stamps, tokens
+from talks import comment_pages, previews, stamps, tokens
 
 TYPED = "My <b>long</b>\r\nthought & more"  # as browsers send it
 KEPT = TYPED.replace("\r\n", "\n")
@@ -183,10 +183,6 @@ def test_a_text_twice_too_long_comes_back_whole(client, talk):
     answer = send(client, talk, body="é" * 20_000, **EVE)
 
     assert answer.status_code == 422 and len(sent_back(answer)["body"]) == 20_000
-
-
-def test_the_longest_form_of_a_visitor_fits():
-    assert 12 * (10_000 + 64 + 320 + 1_000) < bodies.MOST_VISITOR_FORM_BYTES
 
 
 def test_a_line_break_counts_as_one_character(client, talk):
