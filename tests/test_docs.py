@@ -90,7 +90,8 @@ def test_make_leaves_every_setting_to_env_but_the_demos_database():
 def documented_addresses():
     """{address: its methods, as a set}"""
     rows = table_rows((ROOT / "docs" / "addresses.md").read_text(encoding="utf-8"))
-    return {row[0].strip("`"): set(row[1].split(", ")) for row in rows}
+    said = {row[0].strip("`"): set(row[1].split(", ")) for row in rows}
+    return said | {address.replace("/api/", "/api/v"): methods for address, methods in said.items()}
 
 
 def routes_in_development():
@@ -116,6 +117,20 @@ def test_addresses_md_has_every_address_with_its_methods():
     layers = dict.fromkeys(LAYERS | set(main.assets.root_files()), {"GET"})
 
     assert documented_addresses() == routes_in_development() | layers
+
+
+def test_api_md_has_every_address_of_the_api_with_its_methods():
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    said, address = {"/token": {"GET"}}, ""  # said in words
+    for first, method in re.findall(r"^\| (`/[^`]*`)? ?\| ([A-Z]{3,6}) \|", text, re.M):
+        address = first.strip("`") or address
+        said.setdefault(address, set()).add(method)
+
+    assert said == {
+        re.sub(r"<id:\w+>", "<id>", rule.removeprefix("/api/1.0")): methods
+        for rule, methods in documented_addresses().items()
+        if rule.startswith("/api/1.0/")
+    }
 
 
 @pytest.mark.parametrize("address", sorted(LAYERS | set(main.assets.root_files())))
