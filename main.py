@@ -124,6 +124,7 @@ class Talks:
         """Once, before the first request and before a fork: make the tables, say where the site is."""
         prepare_database()
         print("\n".join(greeting()), flush=True)
+        database.close_all()  # a pool keeps what was closed, and two processes must not share a connection
 
     def __call__(self, environ, start_response):
         return self.stack(environ, start_response)

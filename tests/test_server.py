@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import live
 import pytest
 
+import main
+
 pytestmark = pytest.mark.server
 
 SETUP = re.compile(r"open (http://\S+)(/auth/setup/\S+)")
@@ -52,6 +54,13 @@ def test_the_set_up_address_makes_one_administrator_and_no_second(make_site):
 
     late = site.visitor().submit(path, **ADMINISTRATOR | {"username": "eve", "email": "eve@example.org"})
     assert urlsplit(late.url).path == "/auth/login"
+
+
+def test_the_start_leaves_its_workers_no_connection_to_share(database):
+    main.application.prepare()
+
+    assert database.is_closed()
+    assert not getattr(database, "_connections", None)  # of a pool, the idle ones
 
 
 def test_with_an_administrator_the_start_offers_no_set_up(make_site):
