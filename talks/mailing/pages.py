@@ -129,11 +129,14 @@ def files():
 def head(path):
     """What a list shows of a file."""
     message = read(path)
-    return {"name": path.name, "to": message["To"], "subject": message["Subject"], "date": message["Date"]}
+    return {
+        "name": path.name, "to": message["To"], "subject": message["Subject"], "date": message.sent_at,
+    }  # fmt: skip
 
 
 def read(path):
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    message.sent_at = getattr(message["Date"], "datetime", None)
     body = message.get_body(("plain",))
-    message.text = body.get_content() if body else ""
+    message.text = body.get_content().replace("\r\n", "\n") if body else ""
     return message
