@@ -1,10 +1,11 @@
 """Every partial with sample data, in all its states. Pages are built from these; new ones join here first."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 from flask import Blueprint, abort, current_app, render_template
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
@@ -58,6 +59,26 @@ TALKS = (
     talk(8, "Deleted", is_deleted=True, speakers=PEOPLE[:2]),
 )
 PICTURES = [talk(100 + number, "", event=None, speakers=PEOPLE[number % 7 :][:1]) for number in range(36)]
+
+
+def comment(number, **values):
+    """A comment as it stands under a talk."""
+    standard = {
+        "id": number, "number": number, "author": None, "shown_name": NAMES[number % 7], "status": "approved",
+        "body_html": Markup("<p>How do you find out <em>where</em> a map lies?</p>"), "edited_at": None,
+        "created_at": datetime(2019, 5, 3, 15, tzinfo=UTC), "is_readable": True, "is_mine": False,
+        "by_speaker": False, "reported_at": None, "author_email": None, "is_editable": False,
+    }  # fmt: skip
+    return SimpleNamespace(**standard | values)
+
+
+COMMENTS = (
+    comment(1, edited_at=datetime(2019, 5, 3, 16, tzinfo=UTC)),
+    comment(2, author=PEOPLE[0], shown_name=PEOPLE[0].name, by_speaker=True),
+    comment(3, status="pending", is_mine=True, is_editable=True),
+    comment(4, status="deleted", is_mine=True, is_readable=False),
+    comment(5, status="rejected", is_readable=False),
+)
 PAGES = {
     "first": SimpleNamespace(previous=None, next="?before=2019"),
     "between": SimpleNamespace(previous="?after=2019", next="?before=2018"),
@@ -79,5 +100,5 @@ def ui():
     return render_template(
         "ui/ui.html", talks=TALKS, pictures=PICTURES, people=PEOPLE, crowd=CROWD, pages=PAGES, form=empty,
         wrong=wrong, players=players, counts=[(2024, 3), (2023, 1), (2021, 9), (2019, 4)],
-        kinds=("success", "info", "warning", "error"),
+        kinds=("success", "info", "warning", "error"), comments=COMMENTS,
     )  # fmt: skip
