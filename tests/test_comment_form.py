@@ -497,6 +497,7 @@ def test_a_bad_key_is_refused_with_a_page_that_says_so(client, talk, key):
 
     shown = client.get(f"/comment/{comment.id}", query_string={"key": key})
     assert shown.status_code == 403 and "not valid" in shown.text
+    assert (shown.headers["Cache-Control"], shown.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
     for act in ("edit", "delete", "restore"):
         answer = client.post(f"/comment/{comment.id}/{act}", data={"key": key, "body": TYPED})
         assert answer.status_code == 403 and "not valid" in answer.text
