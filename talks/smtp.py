@@ -97,7 +97,7 @@ class Sender:
             return
         try:
             self.connection.send_message(message, sender, [recipient])
-        except (SMTPResponseException, SMTPRecipientsRefused):
+        except (SMTPResponseException, SMTPRecipientsRefused, SMTPNotSupportedError):
             if self.connection.sock is None:  # it said 421, and smtplib hung up
                 self.connection = None
             raise

@@ -159,6 +159,8 @@ def test_theme_script_is_too_small_to_wait_for(built):
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_template_has_nothing_inline(path):
     text = path.read_text()
+    if "email" in path.parts:  # a mail has no style sheet of the site's
+        text = text.replace("<style>", "", 1)
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text)
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
 

@@ -307,6 +307,35 @@ def test_an_address_with_letters_of_the_world_is_given_up_where_the_server_canno
     assert "SMTPUTF8" in OutboxMail.get().error
 
 
+def test_many_such_addresses_do_not_keep_the_others(talk, tmp_path):
+    addresses = [*(f"ä{number}@example.org" for number in range(5)), "z@example.org"]
+    confirmed(*addresses)
+    for address in addresses:
+        mailed.a_comment(talk, email=address, notify=True, status="approved")
+    posted(talk, status="approved")
+
+    peer = Peer()
+    with serving(peer, enable_SMTPUTF8=False) as server:
+        assert flush(tmp_path, **server) == {"failed": 5, "sent": 1}
+
+    assert peer.connections == 1
+
+
+def test_hundreds_of_mails_are_put_off_in_one_statement(talk, tmp_path, writes):
+    posted(talk)
+    same = OutboxMail.select().dicts().get()
+    OutboxMail.insert_many(
+        [
+            same | {"id": 100 + number, "to_email": f"v{number}@example.org", "message_id": str(number)}
+            for number in range(400)
+        ]
+    ).execute()
+    writes.clear()
+
+    assert flush(tmp_path, MAIL_SERVER="127.0.0.1", MAIL_PORT=1) == {"later": 401}
+    assert len(writes) == 1
+
+
 def test_a_domain_with_letters_of_the_world_goes_anywhere(ada, talk, tmp_path):
     User.update(email="ada@bücher.example").where(User.id == ada.id).execute()
     posted(talk)

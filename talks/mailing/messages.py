@@ -54,12 +54,13 @@ def rendered(mail, name, values):
 
 
 def shown(comment, moderator):
-    """What the templates print of a comment; the link decides about it when the mail is to a moderator."""
+    """`comment` with who wrote it as `by`, and where it is as `url`; for a moderator, where to decide."""
+    comment.by = header(comment.shown_name, NAME_LENGTH) or "Somebody"
     path = f"/comment/{comment.id}"
     if moderator:
         path = f"/moderate/{moderate_token(current_app.secret_key, comment.id, moderator.id)}"
-    name = header(comment.shown_name, NAME_LENGTH) or "Somebody"
-    return {"name": name, "comment": comment, "url": address(path)}
+    comment.url = address(path)
+    return comment
 
 
 def address(path):

@@ -7,12 +7,12 @@ the same Message-ID. What could not be sent is tried again after pauses that gro
 
 import contextlib
 import smtplib
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import timedelta
 from pathlib import Path
 
 from flask import current_app
-from peewee import PeeweeException
+from peewee import PeeweeException, chunked
 
 from models import OutboxMail, utcnow
 from talks.mailing.messages import message_of, sender_address
@@ -22,6 +22,7 @@ from talks.smtp import Sender, Unreachable, for_the_wire, is_final, reason
 PAUSES = (1, 3, 10, 30, 60, 180, *[360] * 7)  # minutes before each further try: two days in all
 CLAIM_SECONDS = 60  # without a sign of life a claim is void; more than one step with the server takes
 RENEW_SECONDS = 10
+ROWS = 500  # in one statement
 LOST_IN_A_ROW = 3  # mails at which the connection broke: the server is in trouble, not the mail
 ERROR_LENGTH = OutboxMail.error.max_length
 
@@ -38,26 +39,28 @@ class Flush:
 
     def run(self, collect_seconds):
         """Send what is due. New mail about comments is due when it has waited `collect_seconds`."""
-        away = None
+        mails = due(collect_seconds)
         with self.sender:
-            for mail in due(collect_seconds):
+            for number, mail in enumerate(mails):
                 try:
-                    if away is None:
-                        self.sender.prepare()
+                    self.take(mail)
                 except Unreachable as error:
-                    away = error
                     current_app.logger.warning("The mail server cannot be used: %s", error)
-                if away is not None:
-                    self.postpone(mail, away)
-                elif claim(mail):
-                    self.mail = mail
-                    self.handle(mail)
-                    self.mail = None
-                if self.lost >= LOST_IN_A_ROW:
-                    away = away or Unreachable("the connection broke at several mails in a row")
+                    self.postpone(mails[number:], str(error))
+                    break
                 if not self.go_on():
                     break
         return self.done
+
+    def take(self, mail):
+        """Send `mail`, unless another process was faster. Raises Unreachable."""
+        if self.lost >= LOST_IN_A_ROW:
+            raise Unreachable("the connection broke at several mails in a row")
+        self.sender.prepare()
+        if claim(mail):
+            self.mail = mail
+            self.handle(mail)
+            self.mail = None
 
     def handle(self, mail):
         """Send the mail that is claimed, and write down what became of it. Raises PeeweeException only."""
@@ -66,7 +69,8 @@ class Flush:
                 self.give_up(mail, mail.error or "each process that tried to send it ended")
             elif message := built(mail):
                 self.sender.send(message, sender_address(), for_the_wire(mail.to_email))
-                self.finish(mail, sent_at=utcnow(), error="")
+                # Whoever has claimed it meanwhile: it went.
+                OutboxMail.update(sent_at=utcnow(), error="").where(OutboxMail.id == mail.id).execute()
                 self.lost, self.done["sent"] = 0, self.done["sent"] + 1
             else:
                 OutboxMail.delete().where(OutboxMail.id == mail.id).execute()
@@ -83,13 +87,16 @@ class Flush:
             current_app.logger.exception("A mail of the outbox could not be built")
             self.try_later(mail, reason(error))
 
-    def postpone(self, mail, error):
+    def postpone(self, mails, said):
         """No connection: mail that was never tried goes on collecting meanwhile."""
-        values = self.next_try(mail.attempts + 1, str(error))
-        values["attempts"] = OutboxMail.attempts + 1
-        if not OutboxMail.update(values).where(*unchanged(mail)).execute():
-            return
-        self.count(values)
+        by_attempts = defaultdict(list)
+        for mail in mails:
+            by_attempts[mail.attempts].append(mail.id)
+        for attempts, ids in by_attempts.items():
+            values = self.next_try(attempts + 1, said) | {"attempts": attempts + 1}
+            for chunk in chunked(ids, ROWS):
+                done = OutboxMail.update(values).where(*unchanged(chunk, attempts)).execute()
+                self.count(values, done)
 
     def try_later(self, mail, said):
         values = self.next_try(mail.attempts, said)
@@ -106,8 +113,8 @@ class Flush:
             "error": said[:ERROR_LENGTH],
         }
 
-    def count(self, values):
-        self.done["failed" if "failed_at" in values else "later"] += 1
+    def count(self, values, number=1):
+        self.done["failed" if "failed_at" in values else "later"] += number
 
     def give_up(self, mail, said):
         self.finish(mail, failed_at=utcnow(), error=said[:ERROR_LENGTH])
@@ -146,23 +153,24 @@ WORDS = {
 def due(collect_seconds):
     """What is to be sent now, in the order of its turn: rows with what a claim needs."""
     now = utcnow()
-    void = OutboxMail.claimed_at.is_null() | (OutboxMail.claimed_at < now - timedelta(seconds=CLAIM_SECONDS))
     collected = (OutboxMail.kind == CONFIRM) | (
         OutboxMail.created_at <= now - timedelta(seconds=collect_seconds)
     )
     turn = (OutboxMail.due_at <= now) & ((OutboxMail.attempts > 0) | collected)
-    unsent = OutboxMail.sent_at.is_null(), OutboxMail.failed_at.is_null()
     rows = OutboxMail.select(OutboxMail.id, OutboxMail.attempts, OutboxMail.message_id)
-    return list(rows.where(*unsent, void, turn).order_by(OutboxMail.due_at, OutboxMail.id))
+    return list(rows.where(*free(), turn).order_by(OutboxMail.due_at, OutboxMail.id))
 
 
-def unchanged(mail):
-    """The condition that nobody took, sent or stopped `mail` since it was read."""
-    void = OutboxMail.claimed_at.is_null() | (
-        OutboxMail.claimed_at < utcnow() - timedelta(seconds=CLAIM_SECONDS)
-    )
-    unsent = OutboxMail.sent_at.is_null(), OutboxMail.failed_at.is_null()
-    return OutboxMail.id == mail.id, OutboxMail.attempts == mail.attempts, *unsent, void
+def free():
+    """The conditions that a mail is not sent, not given up, and in nobody's hands."""
+    void = OutboxMail.claimed_at < utcnow() - timedelta(seconds=CLAIM_SECONDS)
+    claimable = OutboxMail.claimed_at.is_null() | void
+    return OutboxMail.sent_at.is_null(), OutboxMail.failed_at.is_null(), claimable
+
+
+def unchanged(ids, attempts):
+    """The condition that nobody took, sent or stopped these mails since they were read."""
+    return OutboxMail.id.in_(ids), OutboxMail.attempts == attempts, *free()
 
 
 def claim(mail):
@@ -173,7 +181,7 @@ def claim(mail):
     taken = {
         "claimed_at": now, "waiting": None, "attempts": OutboxMail.attempts + 1, "message_id": message_id,
     }  # fmt: skip
-    if not OutboxMail.update(taken).where(*unchanged(mail)).execute():
+    if not OutboxMail.update(taken).where(*unchanged([mail.id], mail.attempts)).execute():
         return False
     mail.__data__.update(OutboxMail.select().where(OutboxMail.id == mail.id).dicts().get())
     return True
