@@ -119,7 +119,7 @@ def listed():
         shown = Comment.select(Comment.id, Comment.created_at)
         shown = shown.where(Comment.status == "approved", Comment.talk.not_in(hidden))
         counts = Talk.select(fn.SUM(Talk.comment_count)).where(Talk.status == "published")
-        return collection("comments", shown, NEWEST_FIRST, number, counts.scalar() or 0, shape, keep)
+        return collection("comments", shown, NEWEST_FIRST, number, int(counts.scalar() or 0), shape, keep)
     if user is None:
         raise identity.refused("Say who you are, to see what waits for you.")
     waiting = Comment.for_moderation(user)
