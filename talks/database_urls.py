@@ -34,12 +34,13 @@ OPTIONS = {
         str,
     )
     | dict.fromkeys(
-        ("connect_timeout", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"),
+        ("connect_timeout", "keepalives_count", "keepalives_idle", "keepalives_interval", "port")
+        + ("tcp_user_timeout",),
         _whole,
     ),
     "mysql": dict.fromkeys(("program_name", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"), str)
     | dict.fromkeys(("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity"), _switch)
-    | dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _whole),
+    | {"connect_timeout": _whole},
 }
 
 
