@@ -163,6 +163,7 @@ class Column:
     primary: bool = False
     generated: bool = field(default=False, compare=False)
     definition: str = field(default="", compare=False)  # as it stands in CREATE TABLE
+    collation: str = field(default="", compare=False)  # a clause
 
 
 @dataclass(frozen=True)
@@ -480,7 +481,7 @@ class Comparison:
     def _duplicates(self, work, index):
         """(number of rows, three of the values) in the way of a unique index; None if nothing is."""
         added = {column.name: (column, filling) for column, filling in work.added}
-        filled = {column.name: filling for _, column, filling in work.changed if filling}
+        filled = {new.name: filling for old, new, filling in work.changed if filling and old.type == new.type}
         values = []
         for name in index.columns:
             column, filling = added.get(name, (None, filled.get(name)))
@@ -601,17 +602,16 @@ class Engine:
         return ", ".join(map(self.quote, names))
 
     def all(self, sql, *values):
+        if not values and self.database.param == "%s":
+            sql = sql.replace("%", "%%")  # of names and literals
         cursor = self.database.execute_sql(sql, values)
         return cursor.fetchall() if cursor.description else []
 
     def do(self, statement):
-        """Run a statement of a step, which may contain per cent signs."""
         if callable(statement):
             statement(self)
         else:
-            self.database.execute_sql(
-                statement if self.database.param == "?" else statement.replace("%", "%%")
-            )
+            self.all(statement)
 
     def apply(self, steps):
         for step in steps:
@@ -639,10 +639,14 @@ class Engine:
         for key in work.lost_keys:
             yield Step(SAFE, name, f"Drop foreign key {name} {key}.", (self.drop_key(table, key),), order=3)
         for old, new, filling in work.changed:
-            statements = self.change_column(table, old, new)
             risk = SLOW if filling or self.rewrites(old, new) else SAFE
+            statements, there = (), old
             if filling:
-                statements = (*self.fill(name, new, filling), *statements)
+                if old.type != new.type:  # what fills it is of the new type
+                    there = replace(new, null=True)
+                    statements = self.change_column(table, old, there)
+                statements += self.fill(name, new, filling)
+            statements += self.change_column(table, there, new)
             yield Step(
                 risk,
                 name,
@@ -1169,8 +1173,11 @@ class Postgresql(Engine):
 
     COLUMNS = """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated,
-               pg_get_expr(d.adbin, d.adrelid), COALESCE(a.attnum = ANY(p.conkey), false)
+               pg_get_expr(d.adbin, d.adrelid), COALESCE(a.attnum = ANY(p.conkey), false),
+               ' COLLATE ' || quote_ident(l.collname)
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        JOIN pg_type t ON t.oid = a.atttypid
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation AND l.oid <> t.typcollation
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         LEFT JOIN pg_constraint p ON p.conrelid = c.oid AND p.contype = 'p'
         WHERE c.relnamespace = %s AND c.relkind IN ('r', 'p') ORDER BY c.relname, a.attnum"""
@@ -1203,11 +1210,12 @@ class Postgresql(Engine):
         def all(sql):
             return self.all(sql.replace("%s", where))
 
-        for table, name, kind, not_null, made, default, primary in all(self.COLUMNS):
-            column = Column(name, kind, not not_null, None if made else default, primary, bool(made))
+        for table, name, kind, not_null, made, default, primary, collation in all(self.COLUMNS):
+            default_now = None if made else default
+            column = Column(name, kind, not not_null, default_now, primary, bool(made), "", collation or "")
             text = f"{self.quote(name)} {self.defined(column)}"
             if made:
-                text = f"{self.quote(name)} {kind} GENERATED ALWAYS AS ({default}) STORED"
+                text = f"{self.quote(name)} {kind}{column.collation} GENERATED ALWAYS AS ({default}) STORED"
             found = tables.setdefault(table, Table(table))
             found.columns[name] = replace(column, definition=text)
         for table, name, target, on_update, on_delete, columns, targets in all(self.KEYS):
@@ -1227,7 +1235,8 @@ class Postgresql(Engine):
 
     def defined(self, column, default=None):
         default = default or column.default
-        return f"{column.type}{f' DEFAULT {default}' if default else ''}{'' if column.null else ' NOT NULL'}"
+        text = f"{column.type}{column.collation}{f' DEFAULT {default}' if default else ''}"
+        return text if column.null else f"{text} NOT NULL"
 
     def shadow(self, models):
         path = self.all("SHOW search_path")[0][0]
@@ -1284,7 +1293,7 @@ class Postgresql(Engine):
             statements.append(f"{column} DROP DEFAULT")
         if old.type != new.type:
             using = self.converted(self.quote(new.name), old.type, new.type)
-            statements.append(f"{column} TYPE {new.type} USING {using}")
+            statements.append(f"{column} TYPE {new.type}{new.collation} USING {using}")
         if new.default is not None and (old.default != new.default or old.type != new.type):
             statements.append(f"{column} SET DEFAULT {new.default}")
         if old.null != new.null:
@@ -1493,9 +1502,7 @@ class Mysql(Engine):
             self.do(f"SET SESSION lock_wait_timeout = {waits}")
 
     def change_column(self, table, old, new):
-        if old.definition == new.definition:  # a column that is let go
-            return (f"ALTER TABLE {table} MODIFY COLUMN {self.quote(new.name)} {self.defined(new)}",)
-        return (f"ALTER TABLE {table} MODIFY COLUMN {self.quote(new.name)} {new.definition}",)
+        return (f"ALTER TABLE {table} MODIFY COLUMN {self.quote(new.name)} {self.defined(new)}",)
 
     def drop_key(self, table, key):
         return f"ALTER TABLE {table} DROP FOREIGN KEY {self.quote(key.name)}"

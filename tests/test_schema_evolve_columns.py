@@ -290,6 +290,15 @@ def test_a_default_of_the_database_changes_for_new_rows_only(database, old, new)
     assert plan(database, [model(new)]) == []
 
 
+def test_rows_that_are_null_get_a_default_of_the_new_type(database):
+    make(toy(database, "book", title=CharField(40), pages=IntegerField(null=True)))
+    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 5), ('B', NULL)")
+    changed = book(database, pages=CharField(9, default="many", index=True))
+
+    assert evolve(changed) == []
+    assert column(database, "SELECT pages FROM book ORDER BY id") == ["5", "many"]
+
+
 def test_several_changes_of_one_table_happen_together(database, books, tmp_path):
     changed = toy(
         database, "book",
