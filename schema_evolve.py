@@ -933,13 +933,17 @@ class Sqlite(Engine):
 
     def back_up(self, steps, folder):
         """Copy the whole database as it is committed now. Returns the path."""
-        with _new_file(folder, "db") as (path, _), closing(sqlite3.connect(path)) as copy:
-            if self.all("PRAGMA database_list")[0][2]:
+        live = self.all("PRAGMA database_list")[0][2]
+        with _new_file(folder, "db") as (path, file):
+            if not live:  # in memory
+                file.buffer.write(self.database.connection().serialize())
+                return path
+            try:
                 # By a connection of its own: one that holds the write lock waits for itself for ever.
-                with closing(sqlite3.connect(self.database.database)) as source:
+                with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(path)) as copy:
                     source.backup(copy)
-            else:  # in memory
-                copy.deserialize(self.database.connection().serialize())
+            except sqlite3.Error as error:
+                raise peewee.OperationalError(f"no backup could be written to {path}: {error}") from None
         return path
 
     def trigger_text(self, trigger, table, body):
@@ -1066,7 +1070,7 @@ class Sqlite(Engine):
             "PRAGMA legacy_alter_table = 1",  # what refers to the table goes on doing so
             f"CREATE TABLE {made} ({', '.join(lines)}){options}",
             f"INSERT INTO {made} ({self.names(copied)}) SELECT {selected} FROM {table}",
-            *(sequence if "AUTOINCREMENT" in want.statement.upper() else ()),
+            *(sequence if "AUTOINCREMENT" in TOKEN.findall(want.statement.upper()) else ()),
             f"DROP TABLE {table}",
             f"ALTER TABLE {made} RENAME TO {table}",
             "PRAGMA legacy_alter_table = 0",

@@ -1,0 +1,370 @@
+"""Foreign keys, indexes and triggers come to what the models say."""
+
+import peewee
+import pytest
+from conftest import opened
+from evolving import ALL, DESTRUCTIVE, ask, column, dump, engine, evolve, impossible, make, one, risks, toy
+from peewee import SQL, CharField, ForeignKeyField, IntegerField
+
+import schema_evolve
+from schema_evolve import SAFE, Trigger, plan, run
+
+
+@pytest.fixture
+def database(empty_url):
+    with opened(empty_url) as made:
+        made.settle()
+        yield made
+
+
+@pytest.fixture
+def author(database):
+    """Ada and Bob."""
+    model = toy(database, "author", name=CharField(20))
+    make(model)
+    model.insert_many([{"name": "Ada"}, {"name": "Bob"}]).execute()
+    return model
+
+
+def book(database, meta=None, **fields):
+    return toy(database, "book", meta, title=CharField(40), **fields)
+
+
+# Foreign keys
+
+
+def test_a_foreign_key_is_added_with_its_column(database, author):
+    make(book(database))
+    ask(database, "INSERT INTO book (title) VALUES ('A')")
+    changed = book(database, author=ForeignKeyField(author, null=True, on_delete="CASCADE"))
+
+    assert evolve(author, changed) == []
+    assert column(database, "SELECT title FROM book") == ["A"]
+    with pytest.raises(peewee.IntegrityError):
+        changed.create(title="B", author=99)
+    changed.create(title="C", author=1)
+    author.delete().where(author.id == 1).execute()
+    assert column(database, "SELECT title FROM book") == ["A"]
+
+
+def test_a_foreign_key_with_a_default_is_added_to_the_rows_there_are(database, author):
+    make(book(database))
+    ask(database, "INSERT INTO book (title) VALUES ('A')")
+    changed = book(database, author=ForeignKeyField(author, default=2))
+
+    assert evolve(author, changed) == []
+    assert changed.get().author.name == "Bob"
+    with pytest.raises(peewee.IntegrityError):
+        changed.create(title="B", author=99)
+
+
+def test_a_plain_column_becomes_a_foreign_key_and_plain_again(database, author):
+    make(book(database, author_id=IntegerField()))
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('A', 1)")
+    changed = book(database, author=ForeignKeyField(author, index=False))
+
+    assert evolve(author, changed) == []
+    with pytest.raises(peewee.IntegrityError):
+        ask(database, "INSERT INTO book (title, author_id) VALUES ('B', 9)")
+
+    assert not set(risks(evolve(author, book(database, author_id=IntegerField())))) - {DESTRUCTIVE}
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('B', 9)")
+    assert column(database, "SELECT author_id FROM book ORDER BY id") == [1, 9]
+
+
+def test_what_happens_on_delete_and_on_update_changes(database, author):
+    make(author, book(database, author=ForeignKeyField(author, null=True, on_delete="CASCADE")))
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('A', 1), ('B', 2)")
+    changed = book(
+        database, author=ForeignKeyField(author, null=True, on_delete="SET NULL", on_update="CASCADE")
+    )
+
+    assert evolve(author, changed) == []
+    author.delete().where(author.id == 1).execute()
+    ask(database, "UPDATE author SET id = 7 WHERE id = 2")
+    assert column(database, "SELECT author_id FROM book ORDER BY title") == [None, 7]
+
+
+def test_rows_that_refer_to_nothing_make_a_foreign_key_impossible(database, author):
+    make(book(database, author_id=IntegerField()))
+    ask(
+        database,
+        "INSERT INTO book (title, author_id) VALUES ('A', 1), ('B', 6), ('C', 7), ('D', 8), ('E', 9)",
+    )
+    changed = book(database, author=ForeignKeyField(author, index=False))
+    steps = plan(database, [author, changed])
+
+    said = impossible(steps)
+    assert "book (author_id) to author (id)" in said
+    assert "4 rows refer to nothing (2, 6; 3, 7; 4, 8)" in said
+    run(steps, ALL, "never made")
+    assert column(database, "SELECT author_id FROM book ORDER BY id") == [1, 6, 7, 8, 9]
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('F', 10)")
+
+
+def test_a_table_refers_to_itself(database):
+    make(book(database))
+    ask(database, "INSERT INTO book (title) VALUES ('A')")
+    changed = book(database, sequel=ForeignKeyField("self", null=True, on_delete="SET NULL"))
+
+    assert evolve(changed) == []
+    second = changed.create(title="B", sequel=1)
+    with pytest.raises(peewee.IntegrityError):
+        changed.create(title="C", sequel=99)
+    wider = toy(
+        database, "book", title=CharField(9, null=True),
+        sequel=ForeignKeyField("self", null=True, on_delete="SET NULL"),
+    )  # fmt: skip
+    assert evolve(wider) == []
+    assert wider.get_by_id(second.id).sequel_id == 1
+    wider.delete_by_id(1)
+    assert wider.get_by_id(second.id).sequel_id is None
+
+
+def test_a_column_and_its_foreign_key_go_together(database, author, tmp_path):
+    make(author, book(database, author=ForeignKeyField(author)))
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('A', 1)")
+
+    assert evolve(author, book(database), allowed=ALL, backups=tmp_path) == []
+    assert column(database, "SELECT title FROM book") == ["A"]
+    author.delete().execute()
+
+
+def test_a_foreign_key_of_a_column_no_model_has_lets_new_rows_be_written(database, author):
+    make(author, book(database, author=ForeignKeyField(author)))
+    changed = book(database)
+
+    assert set(risks(evolve(author, changed))) == {DESTRUCTIVE}
+    changed.create(title="A")
+
+
+# Indexes
+
+
+def names(database, table="book"):
+    return {index.name for index in database.get_indexes(table) if index.name.upper() != "PRIMARY"} - {
+        f"{table}_pkey"
+    }
+
+
+def test_an_index_is_paired_by_its_columns_and_not_by_its_name(database):
+    make(book(database, pages=IntegerField(index=True), year=IntegerField(unique=True)))
+    for name in names(database):
+        rows = {"pages": "INDEX a_name", "year": "UNIQUE INDEX another_name"}
+        columns = next(index.columns for index in database.get_indexes("book") if index.name == name)
+        ask(database, f"DROP INDEX {name}" + (" ON book" if engine(database) == "mysql" else ""))
+        ask(database, f"CREATE {rows[columns[0]]} ON book ({columns[0]})")
+
+    assert (
+        plan(database, [book(database, pages=IntegerField(index=True), year=IntegerField(unique=True))]) == []
+    )
+
+
+def test_an_index_becomes_unique_and_plain_again(database):
+    make(book(database, pages=IntegerField(index=True)))
+    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 1), ('B', 2)")
+
+    steps = plan(database, [book(database, pages=IntegerField(unique=True))])
+    assert [step.sentence for step in steps] == [
+        "Replace the index on (pages) of book by the unique index on (pages)."
+    ]
+    assert run(steps, {SAFE}) == []
+    with pytest.raises(peewee.IntegrityError):
+        ask(database, "INSERT INTO book (title, pages) VALUES ('C', 2)")
+
+    assert evolve(book(database, pages=IntegerField(index=True))) == []
+    ask(database, "INSERT INTO book (title, pages) VALUES ('C', 2)")
+
+
+def test_the_index_of_a_foreign_key_becomes_unique_and_plain_again(database, author):
+    make(author, book(database, author=ForeignKeyField(author)))
+
+    assert evolve(author, book(database, author=ForeignKeyField(author, unique=True))) == []
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('A', 1)")
+    with pytest.raises(peewee.IntegrityError):
+        ask(database, "INSERT INTO book (title, author_id) VALUES ('B', 1)")
+    assert evolve(author, book(database, author=ForeignKeyField(author))) == []
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('B', 1)")
+
+
+def test_a_unique_index_that_goes_lets_new_rows_be_written(database):
+    make(book(database, pages=IntegerField(unique=True)))
+
+    assert evolve(book(database, pages=IntegerField())) == []
+    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 2), ('B', 2)")
+
+
+def test_a_unique_index_on_several_columns_is_made(database):
+    make(book(database, pages=IntegerField()))
+    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 1), ('A', 2)")
+    changed = book(database, {"indexes": ((("title", "pages"), True),)}, pages=IntegerField())
+
+    assert evolve(changed) == []
+    with pytest.raises(peewee.IntegrityError):
+        changed.create(title="A", pages=2)
+
+
+def test_duplicates_make_a_unique_index_impossible(database):
+    make(book(database, pages=IntegerField(null=True)))
+    pages = (1, 1, 2, 2, 2, 3, 3, 4, 4, 5, "NULL", "NULL")
+    rows = ", ".join(f"('A', {number})" for number in pages)
+    ask(database, f"INSERT INTO book (title, pages) VALUES {rows}")
+    kept = dump(database)
+    steps = plan(database, [book(database, pages=IntegerField(null=True, unique=True))])
+
+    said = impossible(steps)
+    assert "unique index on (pages) of book is impossible: 9 rows share values (" in said
+    assert said.count(";") == 2
+    run(steps, ALL, "never made")
+    assert dump(database) == kept
+
+
+def test_one_default_for_all_makes_a_unique_column_impossible(database):
+    make(book(database))
+    ask(database, "INSERT INTO book (title) VALUES ('A'), ('B')")
+    steps = plan(database, [book(database, pages=IntegerField(default=1, unique=True))])
+
+    assert "2 rows share values ('1')" in impossible(steps) or "2 rows share values (1)" in impossible(steps)
+    run(steps, ALL, "never made")
+    assert [found.name for found in database.get_columns("book")] == ["id", "title"]
+
+
+def test_an_index_takes_another_name_when_its_own_is_taken(database):
+    make(toy(database, "page", book_title=CharField(9)), book(database))
+    wanted = next(
+        iter(schema_evolve.plan(database, [toy(database, "book", title=CharField(40, index=True))]))
+    )
+    name = wanted.statement.split()[2].strip('`"')
+    ask(database, f"CREATE INDEX {name} ON page (book_title)")
+    if engine(database) == "mysql":
+        ask(database, f"CREATE INDEX {name} ON book (title, id)")
+
+    rest = evolve(toy(database, "book", title=CharField(40, index=True)))
+
+    assert set(risks(rest)) <= {DESTRUCTIVE}
+    assert ["title"] in [index.columns for index in database.get_indexes("book")]
+
+
+@pytest.mark.parametrize(
+    "empty_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.server)], indirect=True
+)
+def test_a_partial_index_is_made_changed_and_kept(database, tmp_path):
+    def model(limit, **fields):
+        made = book(database, pages=IntegerField(null=True), **fields)
+        made.add_index(made.index(made.title, unique=True, where=made.pages > limit))
+        return made
+
+    make(book(database, pages=IntegerField(null=True)))
+    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 1), ('A', 2), ('A', 6)")
+    assert "share values ('A')" in impossible(plan(database, [model(1)]))
+    assert evolve(model(5)) == []
+    assert plan(database, [model(5)]) == []
+    with pytest.raises(peewee.IntegrityError):
+        ask(database, "INSERT INTO book (title, pages) VALUES ('A', 7)")
+    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 3)")
+
+    assert evolve(model(6, year=IntegerField(default=1)), allowed=ALL, backups=tmp_path) == []
+    ask(database, "INSERT INTO book (title, pages, year) VALUES ('A', 7, 1)")
+    with pytest.raises(peewee.IntegrityError):
+        ask(database, "INSERT INTO book (title, pages, year) VALUES ('A', 8, 1)")
+
+
+def test_an_index_that_descends_is_told_from_one_that_does_not(database):
+    def model(direction):
+        made = book(database, pages=IntegerField())
+        made.add_index(SQL(f"CREATE INDEX by_pages ON book (pages{direction})"))
+        return made
+
+    make(model(""))
+    assert plan(database, [model("")]) == []
+    if engine(database) == "mysql" and database.server_version < (10, 8):
+        pytest.skip("no such indexes there")
+    assert evolve(model(" DESC")) == []
+    assert plan(database, [model(" DESC")]) == []
+
+
+# Triggers
+
+
+def counting(database, body="UPDATE total SET n = n + 1;", meta=None, **fields):
+    triggers = [Trigger("counted", "AFTER INSERT", body)] if body else []
+    return book(database, (meta or {}) | {"triggers": triggers}, **fields)
+
+
+@pytest.fixture
+def total(database):
+    make(toy(database, "total", n=IntegerField()))
+    ask(database, "INSERT INTO total (n) VALUES (0)")
+
+
+def test_a_trigger_is_made_with_its_table_and_fires(database, total):
+    model = counting(database)
+    steps = plan(database, [model])
+
+    assert [step.sentence for step in steps] == ["Create table book.", "Create trigger counted of book."]
+    assert run(steps) == []
+    model.create(title="A")
+    assert one(database, "SELECT n FROM total") == 1
+
+
+def test_a_trigger_that_changed_is_replaced(database, total):
+    make(counting(database))
+    model = counting(database, "UPDATE total SET n = n + 10; UPDATE total SET n = n + 100;")
+    steps = plan(database, [model])
+
+    assert [(step.risk, step.sentence) for step in steps] == [(SAFE, "Replace trigger counted of book.")]
+    assert run(steps) == []
+    model.create(title="A")
+    assert one(database, "SELECT n FROM total") == 110
+
+
+def test_a_trigger_that_fires_at_another_moment_is_replaced(database, total):
+    make(counting(database))
+    model = counting(database)
+    model._meta.triggers = [Trigger("counted", "AFTER DELETE", "UPDATE total SET n = n + 1;")]
+
+    assert evolve(model) == []
+    model.create(title="A").delete_instance()
+    assert one(database, "SELECT n FROM total") == 1
+
+
+def test_a_trigger_before_a_change_may_refuse_or_let_it(database, total):
+    make(book(database))
+    model = counting(database)
+    model._meta.triggers = [Trigger("counted", "BEFORE DELETE", "UPDATE total SET n = n + 1;")]
+
+    assert evolve(model) == []
+    model.create(title="A").delete_instance()
+    assert model.select().count() == 0
+    assert one(database, "SELECT n FROM total") == 1
+
+
+def test_a_trigger_has_a_body_for_each_engine_or_is_not_made(database, total):
+    name = engine(database)
+    model = counting(database, {name: "UPDATE total SET n = n + 5;", "other": "nonsense"})
+    make(model)
+    model.create(title="A")
+
+    assert one(database, "SELECT n FROM total") == 5
+    assert plan(database, [counting(database, {"other": "nonsense"})]) == []
+
+
+def test_a_trigger_is_kept_and_fires_after_every_change_of_its_table(database, total, tmp_path):
+    make(counting(database, pages=IntegerField(null=True), year=IntegerField(null=True)))
+    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 1)")
+    model = counting(database, pages=CharField(5, default=""), born=IntegerField(default=1))
+
+    assert evolve(model, allowed=ALL, backups=tmp_path) == []
+    assert one(database, "SELECT n FROM total") == 1
+    model.create(title="B")
+    assert one(database, "SELECT n FROM total") == 2
+    assert plan(database, [model]) == []
+
+
+def test_a_trigger_no_model_declares_is_kept(database, total, tmp_path):
+    make(counting(database, pages=IntegerField(null=True)))
+    model = book(database, pages=CharField(5, default=""))
+
+    assert evolve(model, allowed=ALL, backups=tmp_path) == []
+    model.create(title="A")
+    assert one(database, "SELECT n FROM total") == 1
