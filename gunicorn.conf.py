@@ -12,6 +12,7 @@ os.environ.setdefault("TALKS_CONFIG", "production")
 sys.path.insert(0, str(ROOT))
 
 from app import app  # noqa: E402  a bad setting is said here, in one line
+from models import database  # noqa: E402
 
 chdir = str(ROOT)
 wsgi_app = "main:application"
@@ -35,3 +36,4 @@ loglevel = "warning"
 def when_ready(server):
     """Before the first worker is forked: tables, a greeting, and no connection left to inherit."""
     server.app.wsgi().prepare()
+    database.close_all()
