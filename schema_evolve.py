@@ -288,6 +288,7 @@ class Comparison:
     def __init__(self, database, models, ignored):
         self.database = database
         self.engine = _engine(database)
+        self.made = {}  # what callable defaults gave: a step that is planned anew is still the same step
         self.models = [
             model for model in peewee.sort_models(models)
             if getattr(model._meta, "evolve", True) and model._meta.table_name not in ignored
@@ -295,8 +296,17 @@ class Comparison:
         ]  # fmt: skip
 
     def steps(self):
+        while True:
+            self.live = seen = self.engine.read()
+            try:
+                return self._steps()
+            except peewee.DatabaseError:
+                # Perhaps another process is renaming what is looked at: then look again.
+                if self.database.in_transaction() or self.engine.read() == seen:
+                    raise
+
+    def _steps(self):
         self.found, self.emptiness = [], {}
-        self.live = self.engine.read()
         wanted = self.engine.shadow(_with_references(self.models))
         self._rename()
         for model in self.models:
@@ -445,7 +455,7 @@ class Comparison:
         if callable(default):
             if field.unique and len(work.have.key) == 1:
                 return Fill(work.want.name, column.name, work.have.key[0], lambda: field.db_value(default()))
-            default = default()
+            default = self.made.setdefault((work.want.name, column.name), default())
         return self.engine.literal(field.db_value(default))
 
     def _compare_indexes(self, work):
@@ -851,10 +861,8 @@ class Sqlite(Engine):
             _, name, unique, origin, is_partial, *_, sql = group[0]
             columns = tuple(row[5] or "" for row in group)
             how = " ".join(f"{row[7]}{' DESC' if row[6] else ''}" for row in group)
-            # With parentheses of its own the name of a table would be in the way.
-            definition = (
-                sql[sql.index("(", sql.upper().index(" ON ")) :] if sql else f"({self.names(columns)})"
-            )
+            tokens = TOKEN.findall(sql or f"({self.names(columns)})")
+            definition = "".join(tokens[tokens.index("(") :])
             if is_partial or "" in columns:
                 how += re.sub(r"\s+", " ", definition)
             table.indexes.append(Index(columns, bool(unique), how, name, definition, origin == "u"))
@@ -1067,6 +1075,7 @@ class Sqlite(Engine):
         ]
         return (
             *before,
+            "PRAGMA foreign_keys = 0",  # it is already, unless somebody runs by hand what is shown
             "PRAGMA legacy_alter_table = 1",  # what refers to the table goes on doing so
             f"CREATE TABLE {made} ({', '.join(lines)}){options}",
             f"INSERT INTO {made} ({self.names(copied)}) SELECT {selected} FROM {table}",
