@@ -36,7 +36,9 @@ from talks import (
     ui,
     wording,
 )
-from talks.databases import Unsuitable, is_away, open_database, reason
+from talks.database_errors import ERRORS as DATABASE_ERRORS
+from talks.database_errors import is_away, reason
+from talks.databases import Unsuitable, open_database
 from talks.layers.assets import Assets
 from talks.layers.refusals import REQUEST_ID, wants_json
 
@@ -253,18 +255,23 @@ def forged(error):
     )
 
 
-@app.errorhandler(peewee.OperationalError)
 def unavailable(error):
-    """The database is away or busy."""
+    """The database is away or busy; any other failure with it is ours."""
     if not is_away(error):
         raise error
     log_failure(sys.exc_info())
     return error_answer(503, ERRORS[503], [("Retry-After", RETRY_SECONDS)])
 
 
+for kind in DATABASE_ERRORS:
+    app.register_error_handler(kind, unavailable)
+
+
 @app.errorhandler(500)
 def broken(error):
-    """Something of ours failed; Flask has logged it."""
+    """Something of ours failed, or the database while a page of an error was made. Flask has logged it."""
+    if is_away(error.original_exception or error):
+        return error_answer(503, ERRORS[503], [("Retry-After", RETRY_SECONDS)])
     return error_answer(500, ERRORS[500])
 
 

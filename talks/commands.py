@@ -15,7 +15,8 @@ from wtforms.validators import ValidationError
 from forms import read_email
 from models import database
 from talks import accounts, demo, passwords, schema
-from talks.databases import Unsuitable, reason
+from talks.database_errors import reason
+from talks.databases import Unsuitable
 from talks.exchange import pyvideo
 from talks.thumbnails import fetch_thumbnails
 
