@@ -241,7 +241,11 @@ def test_an_address_that_nothing_can_have_is_not_found(client, path):
 
 
 @pytest.mark.parametrize("value", [LONG, "\0", "a\0b", "x" * 100_000], ids=["300", "NUL", "a NUL", "100,000"])
-@pytest.mark.parametrize("field", ["title", "venue", "license", "event", "tags", "speakers", "language"])
+@pytest.mark.parametrize(
+    "field",
+    ["title", "venue", "venue_url", "license", "event", "tags", "speakers", "language", "video", "slides"]
+    + ["time_zone", "date", "links"],
+)
 def test_a_form_says_what_a_talk_cannot_have(as_ada, field, value):
     answer = as_ada.submit("/new", **{"title": "A", "status": "draft", field: value})
 
