@@ -15,7 +15,8 @@ from live import free_port
 import models
 from models import TABLES, Event, LoginAttempt, Tag, Talk, TalkSpeaker, User
 from talks import accounts
-from talks.databases import Postgresql, Unsuitable, reason
+from talks.database_errors import reason
+from talks.databases import Postgresql, Unsuitable
 from talks.fields import BadValue, CharField, CivilDateField, JSONTextField, TextField
 
 in_one_database = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
