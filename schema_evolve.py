@@ -196,7 +196,8 @@ class Index:
 
     @property
     def predicate(self):
-        return self.definition.partition(" WHERE ")[2]
+        tokens = TOKEN.findall(self.definition)
+        return "".join(tokens[tokens.index("WHERE") + 1 :]) if "WHERE" in tokens else ""
 
 
 @dataclass
@@ -271,6 +272,11 @@ class Work:
     new_indexes: list[tuple[Index, Index | None]] = field(default_factory=list)  # with the one it replaces
     lost_indexes: list[Index] = field(default_factory=list)
     is_stuck: bool = False  # something of this table is impossible
+
+    def leave(self, names):
+        """Let these columns be as they are."""
+        self.added = [pair for pair in self.added if pair[0].name not in names]
+        self.changed = [change for change in self.changed if change[1].name not in names]
 
     @property
     def relaxed(self):
@@ -389,6 +395,7 @@ class Comparison:
         self._compare_columns(model, work)
         self._compare_indexes(work)
         self._compare_keys(work)
+        self._wait(work)
         for step in self.engine.steps(work):
             self.found.append(replace(step, origin=self))
 
@@ -436,7 +443,7 @@ class Comparison:
                 self._impossible(work, f"{sentence}: {found}.", "Change these rows first, or keep the type.")
                 return
         if there.null and not column.null:
-            count, rows = self._offenders(work, f"{here} IS NULL", ())
+            count, rows = self._offenders(work, f"{self.engine.quote(column.name)} IS NULL", ())
             filling = self._filling(model, work, column) if count else None
             if count and filling is None:
                 sentence = f"Column {name} may no longer be NULL, and is in {count} rows ({rows})."
@@ -465,18 +472,14 @@ class Comparison:
         ]
         taken = {index.name for table in self.live.values() for index in table.indexes}
         filled = {column.name: filling for *_, column, filling in (*work.added, *work.changed) if filling}
-        there = {"", *have.columns, *(column.name for column, _ in work.added)}
         for index in want.indexes:
             is_new = index not in have.indexes
-            if not there.issuperset(index.columns):
-                continue  # its column is impossible, and said to be
             if index.unique and (is_new or filled.keys() & set(index.columns)):
                 if found := self._duplicates(work, index):
                     problem = f"{found[0]} rows share values ({found[1]})"
                     sentence = f"The {index} of {want.name} is impossible: {problem}."
                     self._impossible(work, sentence, "Change or delete these rows first.")
-                    work.added = [pair for pair in work.added if pair[0].name not in index.columns]
-                    work.changed = [change for change in work.changed if change[1].name not in index.columns]
+                    work.leave(index.columns)
                     continue
             if is_new:
                 same = (old for old in lost if old.columns == index.columns and "" not in old.columns)
@@ -490,25 +493,14 @@ class Comparison:
 
     def _duplicates(self, work, index):
         """(number of rows, three of the values) in the way of a unique index; None if nothing is."""
-        added = {column.name: (column, filling) for column, filling in work.added}
-        filled = {new.name: filling for old, new, filling in work.changed if filling and old.type == new.type}
-        values = []
-        for name in index.columns:
-            column, filling = added.get(name, (None, filled.get(name)))
-            if column and filling is None:
-                filling = column.default
-            if not name or isinstance(filling, Fill) or column and filling is None:
-                return None  # the database judges expressions; values of their own, and NULL, are never alike
-            here = self._there(work.want.name, name)
-            values.append(filling if column else f"COALESCE({here}, {filling})" if filling else here)
-        names = [f"e{number}" for number, _ in enumerate(values)]
-        selected = ", ".join(f"{value} AS {name}" for value, name in zip(values, names, strict=True))
-        where = f" WHERE {index.predicate}" if index.predicate else ""
+        if "" in index.columns:
+            return None  # the database judges expressions
+        names = self.engine.names(index.columns)
+        conditions = [f"{self.engine.quote(name)} IS NOT NULL" for name in index.columns]
+        conditions += [f"({index.predicate})"] if index.predicate else []
         groups = (
-            f"SELECT {', '.join(names)}, COUNT(*) AS n"
-            f" FROM (SELECT {selected} FROM {self._there(work.want.name)}{where}) AS v"
-            f" WHERE {' AND '.join(f'{name} IS NOT NULL' for name in names)}"
-            f" GROUP BY {', '.join(names)} HAVING COUNT(*) > 1"
+            f"SELECT {names}, COUNT(*) AS n FROM {self._future(work)}"
+            f" WHERE {' AND '.join(conditions)} GROUP BY {names} HAVING COUNT(*) > 1"
         )
         count = self.engine.all(f"SELECT SUM(n) FROM ({groups}) AS g")[0][0]
         return count and (count, _shown(row[:-1] for row in self.engine.all(f"{groups} LIMIT 3")))
@@ -516,22 +508,50 @@ class Comparison:
     def _compare_keys(self, work):
         have, want = work.have, work.want
         work.lost_keys = [key for key in have.foreign_keys if key not in want.foreign_keys]
-        retyped = {new.name for old, new, _ in work.changed if old.type != new.type}
-        coming = {column.name for column, _ in work.added}
+        filled = {column.name for *_, column, filling in (*work.added, *work.changed) if filling}
         for key in want.foreign_keys:
-            if key in have.foreign_keys or not set(key.columns) <= have.columns.keys() | coming:
-                continue
-            orphans = None if set(key.columns) & (retyped | coming) else self._orphans(work, key)
-            if orphans:
+            is_new = key not in have.foreign_keys
+            if (is_new or filled & set(key.columns)) and (orphans := self._orphans(work, key)):
                 found = f"{orphans[0]} rows refer to nothing ({orphans[1]})"
                 sentence = f"The foreign key {want.name} {key} is impossible: {found}."
                 self._impossible(work, sentence, "Change or delete these rows first.")
-            else:
+                work.leave(key.columns)
+            elif is_new:
                 work.new_keys.append(key)
+
+    def _wait(self, work):
+        """Indexes and foreign keys wait for columns that cannot become what they should be."""
+        coming = {column.name for *_, column, _ in (*work.added, *work.changed)}
+        same = {name for name, column in work.want.columns.items() if work.have.columns.get(name) == column}
+        late = work.want.columns.keys() - coming - same - set(work.want.key)
+        words = [self.engine.quote(name)[1:-1] for name in late]
+        work.new_keys = [key for key in work.new_keys if not late & set(key.columns)]
+        work.new_indexes = [
+            (index, replaced)
+            for index, replaced in work.new_indexes
+            if not late & set(index.columns) and not any(word in index.predicate for word in words)
+        ]
+
+    def _future(self, work):
+        """A subquery: the rows of a table as they will be, NULL where nobody can know yet."""
+        added = {column.name: filling or column.default for column, filling in work.added}
+        changed = {new.name: (old, filling) for old, new, filling in work.changed}
+        selected = []
+        for name, column in work.want.columns.items():
+            value, old, filling = self._there(work.want.name, name), column, added.get(name)
+            if name in changed:
+                old, filling = changed[name]
+                value = self.engine.converted(value, old.type, column.type)
+            if name not in work.have.columns:
+                value = self.engine.converted("NULL", "text", column.type)
+            if filling is not None and not isinstance(filling, Fill):
+                value = f"COALESCE({value}, {filling})"
+            selected.append(f"{value} AS {self.engine.quote(name)}")
+        return f"(SELECT {', '.join(selected)} FROM {self._there(work.want.name)}) c"
 
     def _orphans(self, work, key):
         """(number of rows, three of them) that refer to nothing; None if there are none."""
-        child = [f"c.{self._there(work.want.name, name)}" for name in key.columns]
+        child = [f"c.{self.engine.quote(name)}" for name in key.columns]
         condition = " AND ".join(f"{name} IS NOT NULL" for name in child)
         if key.table in self.live:
             parent = [f"p.{self._there(key.table, name)}" for name in key.targets]
@@ -546,14 +566,14 @@ class Comparison:
 
     def _offenders(self, work, condition, columns):
         """(number of rows where `condition` holds, three of them)."""
-        source = f"FROM {self._there(work.want.name)} c WHERE {condition}"
+        source = f"FROM {self._future(work)} WHERE {condition}"
         count = self.engine.all(f"SELECT COUNT(*) {source}")[0][0]
         if not count:
             return 0, ""
-        key = self._key(work)
-        shown = [*([key] if key else []), *(self._there(work.want.name, name) for name in columns)]
+        key = self.engine.names(work.want.key[:1])
+        shown = self.engine.names((*work.want.key[:1], *columns)) or "1"
         order = f" ORDER BY {key}" if key else ""
-        rows = self.engine.all(f"SELECT {', '.join(shown) or '1'} {source}{order} LIMIT 3")
+        rows = self.engine.all(f"SELECT {shown} {source}{order} LIMIT 3")
         return count, _shown(rows)
 
     def _is_empty(self, table):
@@ -627,6 +647,10 @@ class Engine:
         for step in steps:
             for statement in step.statements:
                 self.do(statement)
+
+    def converted(self, value, old, new):
+        """SQL for a value of another type; only PostgreSQL does not find its way by itself."""
+        return value
 
     def literal(self, value):
         """`value` as it may stand in DDL, which takes no parameters."""
@@ -1237,7 +1261,8 @@ class Postgresql(Engine):
                 ForeignKey(tuple(columns), target, tuple(targets), *rules, name)
             )
         for table, name, unique, is_constraint, sql, options, is_special, columns in all(self.INDEXES):
-            definition = sql[sql.index(" USING ") + 1 :]
+            tokens = TOKEN.findall(sql)
+            definition = "".join(tokens[tokens.index("USING") :])
             how = definition if is_special else options
             index = Index(tuple(columns), unique, how, name, definition, is_constraint)
             if table in tables:
@@ -1511,8 +1536,11 @@ class Mysql(Engine):
         waits = self.all("SELECT @@lock_wait_timeout")[0][0]
         with self.locked():
             self.do(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
-            yield
-            self.do(f"SET SESSION lock_wait_timeout = {waits}")
+            try:
+                yield
+            finally:
+                with suppress(peewee.DatabaseError):  # as there
+                    self.do(f"SET SESSION lock_wait_timeout = {waits}")
 
     def change_column(self, table, old, new):
         return (f"ALTER TABLE {table} MODIFY COLUMN {self.quote(new.name)} {self.defined(new)}",)
