@@ -14,14 +14,13 @@ SQLITE_AWAY = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
 }  # fmt: skip
-# Connection, resources, operator, system, refused login, dropped database; then single conditions:
-# serialization and deadlock, waited too long for a lock, read-only, idle in a transaction for too long.
-POSTGRESQL_AWAY = ("08", "53", "57", "58", "28", "3D", "40", "55P03", "25006", "25P03", "25P04")
+# Connection, resources, operator, system, serialization and deadlock; then single conditions: waited too long
+# for a lock, read-only, idle in a transaction for too long.
+POSTGRESQL_AWAY = ("08", "53", "57", "58", "40", "55P03", "25006", "25P03", "25P04")
 MYSQL_AWAY = {
     0,  # the driver's, about a connection that is closed
     3, 1021, 1026, 1030, 1114,  # disk
-    1037, 1038, 1040, 1041, 1203, 1226,  # memory, connections
-    1042, 1043, 1044, 1045, 1049, 1129, 1130, 1251,  # refused at the door
+    1037, 1038, 1041,  # memory
     1047, 1053, 1077, 1078, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1927, 4031,  # stopping, cut
     1205, 1213, 1317, 1969, 3024,  # waited too long
     1290, 1792, 1836,  # read-only
@@ -63,7 +62,7 @@ OTHERWISE = "the database cannot be used; set its right address"
 
 
 class Away(OperationalError):
-    """No connection can be had, and no driver was asked."""
+    """No connection can be had, whatever the reason."""
 
 
 def is_away(error: Exception) -> bool:

@@ -91,7 +91,7 @@ class Pool:
             connection = self.open_connection()
         except ERRORS as error:
             self._trouble = reason(error)
-            raise
+            raise Away(self._trouble) from error
         self._trouble = ""
         connection.opened_at = time.monotonic()
         return connection
