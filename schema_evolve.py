@@ -123,7 +123,7 @@ def run(steps: Iterable[Step], allowed: Iterable[str] = (SAFE,), backups: Path |
             for risks in ({RENAME} & allowed, allowed):  # the rest is planned on what the renames leave
                 if risks:
                     ready = _ready(comparison.steps(), asked, known, risks)
-                    if any(step.risk == DESTRUCTIVE for step in ready):
+                    if any(step.loses for step in ready):
                         comparison.engine.back_up(ready, Path(backups))
                     comparison.engine.apply(ready)
         return comparison.steps()
@@ -137,7 +137,8 @@ def _ready(steps, asked, known, risks):
         if step.risk in risks
         and (step.sentence in asked or step.sentence not in known and step.risk != DESTRUCTIVE)
     ]
-    waiting = {step.table for step in steps if step.risk == RENAME and step not in chosen}
+    left = [step for step in steps if step.risk == RENAME and step not in chosen]
+    waiting = {name for step in left for name in (step.table, *step.uses)}
     return [step for step in chosen if not waiting & {step.table, *step.uses}]
 
 
@@ -215,10 +216,10 @@ class Table:
         return tuple(column.name for column in self.columns.values() if column.primary)
 
     def renamed(self, columns, tables):
-        """This table as it will be when columns and tables (old name -> new) are renamed."""
+        """This table when tables (old name -> new) and columns ((new table, old name) -> new) are renamed."""
 
-        def new(names):
-            return tuple(columns.get(name, name) for name in names)
+        def new(names, table=self.name):
+            return tuple(columns.get((tables.get(table, table), name), name) for name in names)
 
         return replace(
             self,
@@ -228,8 +229,13 @@ class Table:
                 for old, name in zip(self.columns, new(self.columns), strict=True)
             },
             foreign_keys=[
-                replace(k, columns=new(k.columns), table=tables.get(k.table, k.table))
-                for k in self.foreign_keys
+                replace(
+                    key,
+                    columns=new(key.columns),
+                    table=tables.get(key.table, key.table),
+                    targets=new(key.targets, key.table),
+                )
+                for key in self.foreign_keys
             ],
             indexes=[replace(index, columns=new(index.columns)) for index in self.indexes],
         )
@@ -272,6 +278,13 @@ class Work:
     new_indexes: list[tuple[Index, Index | None]] = field(default_factory=list)  # with the one it replaces
     lost_indexes: list[Index] = field(default_factory=list)
     is_stuck: bool = False  # something of this table is impossible
+
+    @property
+    def late(self):
+        """Names of columns that cannot become what they should be."""
+        coming = {column.name for *_, column, _ in (*self.added, *self.changed)}
+        same = {name for name, column in self.want.columns.items() if self.have.columns.get(name) == column}
+        return self.want.columns.keys() - coming - same - set(self.want.key)
 
     def leave(self, names):
         """Let these columns be as they are."""
@@ -341,7 +354,8 @@ class Comparison:
                 tables[old] = new
                 sentence = f"Rename table {old} to {new}."
                 statement = f"ALTER TABLE {quote(old)} RENAME TO {quote(new)}"
-                self._add(RENAME, new, sentence, (statement,), needed=True, order=0)
+                uses = frozenset({old})  # by a table made anew
+                self._add(RENAME, new, sentence, (statement,), needed=True, uses=uses, order=0)
         self.old_tables = {new: old for old, new in tables.items()}
         for model in self.models:
             name, combined = model._meta.table_name, model._meta.combined
@@ -355,11 +369,7 @@ class Comparison:
                     statement = f"ALTER TABLE {quote(name)} RENAME COLUMN {quote(old)} TO {quote(new)}"
                     self._add(RENAME, name, sentence, (statement,), needed=True, order=1)
         self.old_columns = {(table, new): old for (table, old), new in columns.items()}
-        self.live = {}
-        for old, table in live.items():
-            name = tables.get(old, old)
-            here = {old: new for (of, old), new in columns.items() if of == name}
-            self.live[name] = table.renamed(here, tables)
+        self.live = {tables.get(old, old): table.renamed(columns, tables) for old, table in live.items()}
 
     def _there(self, table, column=None):
         """The quoted name that a table or column has in the database now."""
@@ -372,10 +382,17 @@ class Comparison:
 
     def _create(self, model, want):
         uses = frozenset(key.table for key in want.foreign_keys) - {want.name}
-        statements = self.engine.create(model)
+        statements, taken = self.engine.create(model), self._index_names()
+        for name in taken & {index.name for index in want.indexes}:  # by a table that had this one's name
+            free = self.engine.quote(_free(name, taken))
+            name = self.engine.quote(name)
+            statements = tuple(sql.replace(f"INDEX {name} ON", f"INDEX {free} ON") for sql in statements)
         self._add(SAFE, want.name, f"Create table {want.name}.", statements, needed=True, uses=uses, order=2)
         if late := self.engine.late_keys(model):
             self._add(SAFE, want.name, f"Add foreign keys of {want.name}.", late, uses=uses, order=6)
+
+    def _index_names(self):
+        return {index.name for table in self.live.values() for index in table.indexes}
 
     def _declare_triggers(self, model):
         table = model._meta.table_name
@@ -470,7 +487,7 @@ class Comparison:
         lost = [
             index for index in have.indexes if index not in want.indexes and not _is_generated(index, work)
         ]
-        taken = {index.name for table in self.live.values() for index in table.indexes}
+        taken = self._index_names()
         filled = {column.name: filling for *_, column, filling in (*work.added, *work.changed) if filling}
         for index in want.indexes:
             is_new = index not in have.indexes
@@ -511,6 +528,8 @@ class Comparison:
         filled = {column.name for *_, column, filling in (*work.added, *work.changed) if filling}
         for key in want.foreign_keys:
             is_new = key not in have.foreign_keys
+            if work.late & set(key.columns):
+                continue
             if (is_new or filled & set(key.columns)) and (orphans := self._orphans(work, key)):
                 found = f"{orphans[0]} rows refer to nothing ({orphans[1]})"
                 sentence = f"The foreign key {want.name} {key} is impossible: {found}."
@@ -521,9 +540,7 @@ class Comparison:
 
     def _wait(self, work):
         """Indexes and foreign keys wait for columns that cannot become what they should be."""
-        coming = {column.name for *_, column, _ in (*work.added, *work.changed)}
-        same = {name for name, column in work.want.columns.items() if work.have.columns.get(name) == column}
-        late = work.want.columns.keys() - coming - same - set(work.want.key)
+        late = work.late
         words = [self.engine.quote(name)[1:-1] for name in late]
         work.new_keys = [key for key in work.new_keys if not late & set(key.columns)]
         work.new_indexes = [

@@ -273,6 +273,25 @@ def test_rows_that_are_null_make_not_null_impossible(database):
     )
 
 
+def test_defaults_of_every_kind_make_no_difference(database):
+    def model(**fields):
+        kinds = {
+            "a": CharField(20, constraints=[SQL("DEFAULT 'it''s (, '")]),
+            "b": peewee.DateTimeField(constraints=[SQL("DEFAULT CURRENT_TIMESTAMP")]),
+            "c": peewee.DecimalField(10, 2, constraints=[SQL("DEFAULT 1.50")]),
+            "d": peewee.BooleanField(constraints=[SQL("DEFAULT TRUE")]),
+            "e": peewee.FloatField(constraints=[SQL("DEFAULT -1.5")]),
+        }
+        return toy(database, "fact", **kinds, **fields)
+
+    make(model())
+    assert plan(database, [model()]) == []
+    assert evolve(model(z=IntegerField(null=True))) == []
+    ask(database, "INSERT INTO fact (z) VALUES (NULL)")
+    row = model(z=IntegerField(null=True)).get()
+    assert (row.a, row.c, row.d, row.e) == ("it's (, ", decimal.Decimal("1.50"), True, -1.5)
+
+
 @pytest.mark.parametrize("old, new", [(None, "7"), ("5", "7"), ("5", None)])
 def test_a_default_of_the_database_changes_for_new_rows_only(database, old, new):
     def model(default):

@@ -1,13 +1,13 @@
-"""Foreign keys, indexes and triggers come to what the models say."""
+"""Foreign keys and indexes come to what the models say."""
 
 import peewee
 import pytest
 from conftest import opened
-from evolving import ALL, DESTRUCTIVE, ask, column, dump, engine, evolve, impossible, make, one, risks, toy
+from evolving import ALL, DESTRUCTIVE, ask, column, dump, engine, evolve, impossible, make, risks, toy
 from peewee import SQL, CharField, ForeignKeyField, IntegerField
 
 import schema_evolve
-from schema_evolve import SAFE, Trigger, plan, run
+from schema_evolve import SAFE, plan, run
 
 
 @pytest.fixture
@@ -83,6 +83,39 @@ def test_what_happens_on_delete_and_on_update_changes(database, author):
     author.delete().where(author.id == 1).execute()
     ask(database, "UPDATE author SET id = 7 WHERE id = 2")
     assert column(database, "SELECT author_id FROM book ORDER BY title") == [None, 7]
+
+
+def test_a_foreign_key_may_be_null_or_not_and_act_otherwise(database, author):
+    def model(**options):
+        return book(database, author=ForeignKeyField(author, **options))
+
+    make(author, model(null=True, on_delete="SET NULL"))
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('A', 1)")
+    for options in ({"on_delete": "CASCADE"}, {"null": True, "on_delete": "SET NULL"}, {"default": 1}, {}):
+        assert evolve(author, model(**options)) == []
+        assert column(database, "SELECT author_id FROM book") == [1]
+
+
+def test_a_column_of_text_becomes_a_foreign_key(database, author):
+    make(author, book(database, author_id=CharField(9)))
+    ask(database, "INSERT INTO book (title, author_id) VALUES ('A', '2')")
+
+    assert evolve(author, book(database, author=ForeignKeyField(author))) == []
+    with pytest.raises(peewee.IntegrityError):
+        ask(database, "INSERT INTO book (title, author_id) VALUES ('B', 9)")
+
+
+@pytest.mark.parametrize("before", [{}, {"author_id": CharField(9, default="9")}], ids=["new", "text"])
+def test_rows_that_would_refer_to_nothing_make_a_foreign_key_impossible(database, author, before):
+    make(author, book(database, **before))
+    ask(
+        database, f"INSERT INTO book (title{', author_id' * bool(before)}) VALUES ('A'{', 9' * bool(before)})"
+    )
+    changed = book(database, author=ForeignKeyField(author, default=9))
+
+    assert "1 rows refer to nothing" in impossible(plan(database, [author, changed]))
+    assert "1 rows refer to nothing" in impossible(evolve(author, changed))
+    assert column(database, "SELECT title FROM book") == ["A"]
 
 
 def test_rows_that_refer_to_nothing_make_a_foreign_key_impossible(database, author):
@@ -269,6 +302,25 @@ def test_a_partial_index_is_made_changed_and_kept(database, tmp_path):
         ask(database, "INSERT INTO book (title, pages, year) VALUES ('A', 8, 1)")
 
 
+def test_indexes_and_columns_of_theirs_go_together(database, tmp_path):
+    make(book(database, a=IntegerField(), b=IntegerField(), c=IntegerField()))
+    ask(database, "CREATE UNIQUE INDEX by_abc ON book (a, b, c)")
+    ask(database, "CREATE INDEX by_ab ON book (a, b)")
+    ask(database, "INSERT INTO book (title, a, b, c) VALUES ('A', 1, 1, 1), ('B', 1, 1, 2), ('C', 1, 2, 2)")
+
+    assert evolve(book(database, a=IntegerField()), allowed=ALL, backups=tmp_path) == []
+    assert column(database, "SELECT a FROM book") == [1, 1, 1]
+
+
+def test_long_names_make_no_difference(database):
+    def model(**fields):
+        return toy(database, "t" * 50, **{"c" * 50: CharField(20, unique=True)}, **fields)
+
+    make(model())
+    assert plan(database, [model()]) == []
+    assert evolve(model(**{"d" * 50: CharField(20, null=True, unique=True)})) == []
+
+
 def test_an_index_that_descends_is_told_from_one_that_does_not(database):
     def model(direction):
         made = book(database, pages=IntegerField())
@@ -281,90 +333,3 @@ def test_an_index_that_descends_is_told_from_one_that_does_not(database):
         pytest.skip("no such indexes there")
     assert evolve(model(" DESC")) == []
     assert plan(database, [model(" DESC")]) == []
-
-
-# Triggers
-
-
-def counting(database, body="UPDATE total SET n = n + 1;", meta=None, **fields):
-    triggers = [Trigger("counted", "AFTER INSERT", body)] if body else []
-    return book(database, (meta or {}) | {"triggers": triggers}, **fields)
-
-
-@pytest.fixture
-def total(database):
-    make(toy(database, "total", n=IntegerField()))
-    ask(database, "INSERT INTO total (n) VALUES (0)")
-
-
-def test_a_trigger_is_made_with_its_table_and_fires(database, total):
-    model = counting(database)
-    steps = plan(database, [model])
-
-    assert [step.sentence for step in steps] == ["Create table book.", "Create trigger counted of book."]
-    assert run(steps) == []
-    model.create(title="A")
-    assert one(database, "SELECT n FROM total") == 1
-
-
-def test_a_trigger_that_changed_is_replaced(database, total):
-    make(counting(database))
-    model = counting(database, "UPDATE total SET n = n + 10; UPDATE total SET n = n + 100;")
-    steps = plan(database, [model])
-
-    assert [(step.risk, step.sentence) for step in steps] == [(SAFE, "Replace trigger counted of book.")]
-    assert run(steps) == []
-    model.create(title="A")
-    assert one(database, "SELECT n FROM total") == 110
-
-
-def test_a_trigger_that_fires_at_another_moment_is_replaced(database, total):
-    make(counting(database))
-    model = counting(database)
-    model._meta.triggers = [Trigger("counted", "AFTER DELETE", "UPDATE total SET n = n + 1;")]
-
-    assert evolve(model) == []
-    model.create(title="A").delete_instance()
-    assert one(database, "SELECT n FROM total") == 1
-
-
-def test_a_trigger_before_a_change_may_refuse_or_let_it(database, total):
-    make(book(database))
-    model = counting(database)
-    model._meta.triggers = [Trigger("counted", "BEFORE DELETE", "UPDATE total SET n = n + 1;")]
-
-    assert evolve(model) == []
-    model.create(title="A").delete_instance()
-    assert model.select().count() == 0
-    assert one(database, "SELECT n FROM total") == 1
-
-
-def test_a_trigger_has_a_body_for_each_engine_or_is_not_made(database, total):
-    name = engine(database)
-    model = counting(database, {name: "UPDATE total SET n = n + 5;", "other": "nonsense"})
-    make(model)
-    model.create(title="A")
-
-    assert one(database, "SELECT n FROM total") == 5
-    assert plan(database, [counting(database, {"other": "nonsense"})]) == []
-
-
-def test_a_trigger_is_kept_and_fires_after_every_change_of_its_table(database, total, tmp_path):
-    make(counting(database, pages=IntegerField(null=True), year=IntegerField(null=True)))
-    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 1)")
-    model = counting(database, pages=CharField(5, default=""), born=IntegerField(default=1))
-
-    assert evolve(model, allowed=ALL, backups=tmp_path) == []
-    assert one(database, "SELECT n FROM total") == 1
-    model.create(title="B")
-    assert one(database, "SELECT n FROM total") == 2
-    assert plan(database, [model]) == []
-
-
-def test_a_trigger_no_model_declares_is_kept(database, total, tmp_path):
-    make(counting(database, pages=IntegerField(null=True)))
-    model = book(database, pages=CharField(5, default=""))
-
-    assert evolve(model, allowed=ALL, backups=tmp_path) == []
-    model.create(title="A")
-    assert one(database, "SELECT n FROM total") == 1
