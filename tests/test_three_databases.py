@@ -157,6 +157,17 @@ def test_text_is_sorted_by_code_point(database):
 
 # What is refused
 
+FIELDS = [field for model in TABLES for field in model._meta.sorted_fields]
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: f"{field.model.__name__}.{field.name}")
+def test_no_column_of_text_or_numbers_does_without_the_limits(field):
+    if isinstance(field, (peewee.CharField, peewee.TextField, peewee.IntegerField, peewee.DateTimeField)):
+        assert type(field).__module__ == "talks.fields"
+    else:
+        assert isinstance(field, (peewee.BooleanField, peewee.ForeignKeyField))
+
+
 TOO_EARLY = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
 TOO_MUCH = [
     (User, "username", "x" * 65, "User.username holds at most 64 characters, not 65"),
