@@ -280,6 +280,11 @@ class Work:
     is_stuck: bool = False  # something of this table is impossible
 
     @property
+    def loosened(self):
+        """Unique indexes that become plain ones: before columns are filled, as unique ones that go."""
+        return [(new, old) for new, old in self.new_indexes if old and old.unique and not new.unique]
+
+    @property
     def late(self):
         """Names of columns that cannot become what they should be."""
         coming = {column.name for *_, column, _ in (*self.added, *self.changed)}
@@ -401,11 +406,18 @@ class Comparison:
             body = trigger.body_for(self.engine.name)
             if body is None or have.get(trigger.name) == self.engine.trigger_text(trigger, table, body):
                 continue
-            statements = self.engine.make_trigger(trigger, table, body)
+            verb, statements = "Create", self.engine.make_trigger(trigger, table, body)
             if trigger.name in have:
-                statements = (self.engine.drop_trigger(trigger, table), *statements)
-            verb = "Replace" if trigger.name in have else "Create"
-            self._add(SAFE, table, f"{verb} trigger {trigger.name} of {table}.", statements, order=9)
+                drop = (self.engine.drop_trigger(trigger, table),)
+                if self.old_tables or self.old_columns:  # it may name them, and fire before its turn comes
+                    self._add(
+                        RENAME, table, f"Drop the old trigger {trigger.name} of {table}.", drop, order=1
+                    )
+                else:
+                    verb, statements = "Replace", drop + statements
+            uses = frozenset(re.findall(r"\w+", body)) & self.live.keys()
+            sentence = f"{verb} trigger {trigger.name} of {table}."
+            self._add(SAFE, table, sentence, statements, uses=uses, order=9)
 
     def _compare(self, model, want):
         work = Work(self.live[want.name], want)
@@ -688,7 +700,7 @@ class Engine:
     def steps(self, work):
         name, table = work.want.name, self.quote(work.want.name)
         for key in work.lost_keys:
-            yield Step(SAFE, name, f"Drop foreign key {name} {key}.", (self.drop_key(table, key),), order=3)
+            yield Step(SAFE, name, f"Drop foreign key {name} {key}.", (self.drop_key(table, key),), order=2)
         for old, new, filling in work.changed:
             risk = SLOW if filling or self.rewrites(old, new) else SAFE
             statements, there = (), old
@@ -715,7 +727,8 @@ class Engine:
         for index, replaced in work.new_indexes:
             if replaced:
                 sentence = f"Replace the {replaced} of {name} by the {index}."
-                yield Step(SAFE, name, sentence, self.replace_index(table, replaced, index), order=5)
+                order = 3 if (index, replaced) in work.loosened else 5
+                yield Step(SAFE, name, sentence, self.replace_index(table, replaced, index), order=order)
             else:
                 yield Step(
                     SAFE, name, f"Create {index} of {name}.", (self.create_index(table, index),), order=5
@@ -737,8 +750,8 @@ class Engine:
         """A unique index that goes lets the new code write; any other may be somebody's own."""
         name, table = work.want.name, self.quote(work.want.name)
         for index in work.lost_indexes:
-            risk = SAFE if index.unique else DESTRUCTIVE
-            yield Step(risk, name, f"Drop {index} of {name}.", (self.drop_index(table, index),), order=7)
+            risk, order = (SAFE, 3) if index.unique else (DESTRUCTIVE, 7)
+            yield Step(risk, name, f"Drop {index} of {name}.", (self.drop_index(table, index),), order=order)
 
     def fill(self, table, column, filling):
         """Statements that leave no NULL in a column that is there."""
@@ -1133,11 +1146,10 @@ class Sqlite(Engine):
         found = [index for index in work.have.indexes if not index.is_constraint]
         twins = {index: index for index in work.want.indexes}
         found += [twins[index] for index in work.have.indexes if index.is_constraint and index in twins]
-        if drop:
-            replaced = [old for _, old in work.new_indexes if old]
-            left = [index for index in found if index not in work.lost_indexes and index not in replaced]
-            found = left + [index for index, _ in work.new_indexes]
-        return found
+        lost = [index for index in work.lost_indexes if drop or index.unique]
+        pairs = work.new_indexes if drop else work.loosened
+        gone = [*lost, *(old for _, old in pairs)]
+        return [index for index in found if index not in gone] + [index for index, _ in pairs]
 
     def _text(self, value):
         return "'" + value.replace("'", "''") + "'"
@@ -1339,6 +1351,9 @@ class Postgresql(Engine):
         with self.database.atomic():
             self.all("SELECT pg_advisory_xact_lock(hashtext('evolve ' || current_schema()))")
             self.do(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            self.do(
+                "SET CONSTRAINTS ALL IMMEDIATE"
+            )  # what they would check later is in the way of ALTER TABLE
             yield
 
     def change_column(self, table, old, new):

@@ -118,6 +118,18 @@ def test_rows_that_would_refer_to_nothing_make_a_foreign_key_impossible(database
     assert column(database, "SELECT title FROM book") == ["A"]
 
 
+@pytest.mark.parametrize(
+    "empty_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.server)], indirect=True
+)
+def test_a_foreign_key_that_is_checked_at_the_end_is_no_obstacle(database, author):
+    late = {"deferrable": "INITIALLY DEFERRED"}
+    make(author, book(database, author=ForeignKeyField(author, null=True, **late)))
+    ask(database, "INSERT INTO book (title) VALUES ('A')")
+
+    assert evolve(author, book(database, author=ForeignKeyField(author, default=2, **late))) == []
+    assert column(database, "SELECT author_id FROM book") == [2]
+
+
 def test_rows_that_refer_to_nothing_make_a_foreign_key_impossible(database, author):
     make(book(database, author_id=IntegerField()))
     ask(

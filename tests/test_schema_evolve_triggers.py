@@ -5,7 +5,7 @@ from conftest import opened
 from evolving import ALL, ask, engine, evolve, make, one, toy
 from peewee import CharField, IntegerField
 
-from schema_evolve import SAFE, Trigger, plan, run
+from schema_evolve import RENAME, SAFE, SLOW, Trigger, plan, run
 
 
 @pytest.fixture
@@ -101,3 +101,30 @@ def test_a_trigger_no_model_declares_is_kept(database, total, tmp_path):
     assert evolve(model, allowed=ALL, backups=tmp_path) == []
     model.create(title="A")
     assert one(database, "SELECT n FROM total") == 1
+
+
+def test_a_trigger_that_names_what_is_to_be_renamed_waits_with_it(database, total):
+    sums = toy(database, "sums", {"renamed_from": "total"}, n=IntegerField())
+    make(counting(database))
+    steps = plan(database, [sums, counting(database, "UPDATE sums SET n = n + 10;")])
+
+    assert run(steps) == steps
+    book(database).create(title="A")
+    assert one(database, "SELECT n FROM total") == 1
+
+
+def test_a_trigger_that_names_what_was_renamed_is_not_fired_before_it_is_made_anew(database, total):
+    when = "AFTER UPDATE"
+    old = counting(database, None, pages=IntegerField(null=True))
+    old._meta.triggers = [Trigger("counted", when, "UPDATE total SET n = n + 1;")]
+    make(old)
+    ask(database, "INSERT INTO book (title) VALUES ('A')")
+    total = toy(database, "total", {"renamed": {"m": "n"}}, m=IntegerField())
+    model = counting(database, None, pages=IntegerField(default=1))
+    model._meta.triggers = [Trigger("counted", when, "UPDATE total SET m = m + 1;")]
+
+    assert evolve(total, model, allowed={SAFE, SLOW, RENAME}) == []
+    before = one(database, "SELECT m FROM total")
+    ask(database, "UPDATE book SET title = 'B'")
+    assert one(database, "SELECT m FROM total") == before + 1
+    assert plan(database, [total, model]) == []
