@@ -107,8 +107,13 @@ class Server:
         """End it and all its processes at once, in the middle of what they do."""
         if self.process is not None:
             process, self.process = self.process, None
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                # PostgreSQL's are in groups of their own, and would finish what they are at.
+                children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
                 os.killpg(process.pid, signal.SIGKILL)
+                for child in map(int, children):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
             process.wait()
 
     def restart(self):

@@ -1,6 +1,12 @@
 """The real site while its database is away, and when it is back: gunicorn, real servers, a broken network."""
 
 import contextlib
+import http.client
+import os
+import random
+import signal
+import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +14,11 @@ import live
 import pytest
 import servers
 from conftest import missing, opened
+from peewee import fn
 from proxy import Proxy
+
+import models
+from models import Talk, TalkSpeaker, TalkTag
 
 pytestmark = pytest.mark.server
 
@@ -66,9 +76,7 @@ def place(request, tmp_path_factory):
 @pytest.fixture
 def ada(place):
     """Signed in, with the form of a new talk open."""
-    visitor = place.site.visitor("ada")
-    visitor.token = live.TOKEN.search(visitor.get("/new").text)[1]
-    return visitor
+    return with_token(place.site.visitor("ada"))
 
 
 def send_talk(visitor, title):
@@ -130,7 +138,6 @@ def stopped(place):
 
 def killed(place):
     place.server.kill()
-    place.way.cut()  # PostgreSQL's processes outlive the first of them a little
     yield
     place.server.start()
 
@@ -295,3 +302,137 @@ def test_failing_requests_leave_nothing_open_on_the_server(place, ada):
     live.wait_for(lambda: place.server.execute(asked)[0][1] == 0, "the end of all transactions")
     assert place.server.execute(asked)[0][0] <= 2 * 20
     assert_site_is_back(place, ada, "After failures")
+
+
+# What was answered is there
+
+
+def write_talks(visitor, name, stop):
+    """Publish until `stop` is set; returns the titles that were answered with a redirect to the talk."""
+    answered = []
+    for number in range(10_000):
+        if stop.is_set():
+            break
+        title = f"Written {name}-{number}"
+        with contextlib.suppress(OSError, http.client.HTTPException):  # the worker was killed
+            answer = send_talk(visitor, title)
+            assert answer.status in (200, 503), answer.text
+            if "/talk/" in answer.url:
+                answered.append(title)
+    return answered
+
+
+def assert_all_that_was_answered_is_whole(site, visitors, harm, url, times=25):
+    """Eight people write while harm is done again and again."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(8) as people:
+        writers = zip(visitors, "abcdefgh", strict=True)
+        writing = [people.submit(write_talks, visitor, name, stop) for visitor, name in writers]
+        # In this thread: a server that is started ends with the thread that did it.
+        for _ in range(times):
+            time.sleep(random.uniform(0.05, 0.6))
+            harm()
+        stop.set()
+        answered = {title for written in writing for title in written.result()}
+    assert len(answered) >= 8  # it was possible at all
+
+    live.wait_for(lambda: site.is_ready() and visitors[0].get("/").status == 200, "the end of the harm")
+    with opened(url) as database, database.bind_ctx(models.TABLES):
+        found = Talk.select(Talk.id, Talk.title).where(Talk.title.startswith("Written ")).tuples()
+        stored = {title: number for number, title in found}
+        assert answered <= stored.keys()
+        for link in (TalkSpeaker, TalkTag):
+            counts = dict(link.select(link.talk, fn.COUNT(link.id)).group_by(link.talk).tuples())
+            assert {title for title, number in stored.items() if counts.get(number) != 2} == set()
+
+
+def with_token(visitor):
+    visitor.token = live.TOKEN.search(visitor.get("/new").text)[1]
+    return visitor
+
+
+def test_what_was_answered_survives_cuts_and_kills_and_nothing_is_half_there(place):
+    def harm():
+        act = random.choice((place.way.cut, place.way.cut, place.cut_off, cut_soon, kill))
+        act()
+
+    def cut_soon():
+        place.way.cut_after(random.randrange(8000))
+
+    def kill():
+        place.server.kill()
+        place.server.start()
+
+    visitors = [with_token(place.site.visitor("ada")) for _ in range(8)]
+    assert_all_that_was_answered_is_whole(place.site, visitors, harm, place.url)
+    place.way.accept()
+
+
+@pytest.fixture
+def file_site(tmp_path):
+    """A site on SQLite with somebody who speaks."""
+    made = live.Site(tmp_path / "site")
+    made.add("ada", "--speaker")
+    with made:
+        yield made
+
+
+def test_what_was_answered_survives_the_death_of_workers(file_site):
+    def harm():
+        with contextlib.suppress(ProcessLookupError):
+            for worker in file_site.workers()[:1]:
+                os.kill(worker, signal.SIGKILL)
+
+    visitors = [with_token(file_site.visitor("ada")) for _ in range(8)]
+    url = file_site.settings["DATABASE_URL"]
+    assert_all_that_was_answered_is_whole(file_site, visitors, harm, url)
+
+
+# SQLite
+
+
+def holding(path, *statements):
+    """Another program with the file open, that has said `statements`."""
+    other = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        other.execute(statement).fetchall()
+    return contextlib.closing(other)
+
+
+def test_a_file_that_another_program_has_for_itself_is_a_503_and_then_the_site_works_again(file_site):
+    ada = with_token(file_site.visitor("ada"))
+    alone = ("PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE")
+    with holding(file_site.folder / "talks.db", *alone):
+        visitor = file_site.visitor()
+        assert_away(visitor)
+        assert_away(ada, ask=lambda: send_talk(ada, "Lost"))
+        assert within(10, lambda: visitor.get("/-/live")).status == 200
+        assert within(10, lambda: visitor.get("/-/ready")).status == 503
+
+    live.wait_for(file_site.is_ready, "/-/ready")
+    assert "/talk/" in send_talk(ada, "Kept").url
+
+
+def test_a_file_that_another_program_writes_is_read_meanwhile(file_site):
+    ada = with_token(file_site.visitor("ada"))
+    with holding(file_site.folder / "talks.db", "BEGIN IMMEDIATE"):
+        assert_away(ada, ask=lambda: send_talk(ada, "Lost"))
+        assert file_site.visitor().get("/").status == 200
+        assert file_site.is_ready()
+
+    assert "/talk/" in send_talk(ada, "Kept").url
+
+
+def test_a_file_that_is_gone_is_a_503_until_it_is_back(file_site, tmp_path):
+    files = list(file_site.folder.glob("talks.db*"))
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for file in files:
+        file.rename(kept / file.name)
+    assert_away(file_site.visitor())
+    assert not file_site.is_ready()
+    for file in kept.iterdir():
+        file.rename(file_site.folder / file.name)
+
+    assert file_site.is_ready()
+    assert file_site.visitor().get("/").status == 200
