@@ -6,6 +6,8 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -436,3 +438,39 @@ def test_a_file_that_is_gone_is_a_503_until_it_is_back(file_site, tmp_path):
 
     assert file_site.is_ready()
     assert file_site.visitor().get("/").status == 200
+
+
+# The start, and commands
+
+
+def assert_refused(code, said, secret):
+    """One line that names the setting, without a password and without a trace of the stack."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    assert code == 1
+    assert len(lines) == 1 and "DATABASE_URL: " in lines[0], said
+    assert secret not in said
+
+
+REFUSED = {
+    "password": lambda server, way: server.url("talks").replace("p%40ss", "s3cret"),
+    "database": lambda server, way: server.url("talks_that_is_not_there"),
+    "port": lambda server, way: server.url("talks", live.free_port()),
+    "silent": lambda server, way: server.url("talks", way.port) + "?connect_timeout=2",
+    "host": lambda server, way: f"{server.scheme}://talks:s3cret@no.such.host.invalid/talks",
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED)
+@pytest.mark.parametrize("engine", KINDS)
+def test_a_server_that_does_not_let_us_in_is_one_line(engine, wrong, request, tmp_path):
+    server = request.getfixturevalue(engine)
+    with Proxy(server.port) as way:
+        way.swallow()
+        site = live.Site(tmp_path, DATABASE_URL=REFUSED[wrong](server, way), SECRET_KEY="s" * 32)
+        assert_refused(site.launch().wait(live.PATIENCE_SECONDS), site.said()[1], "s3cret")
+        command = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "main", "cron"],
+            cwd=site.house, env=site.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert_refused(command.returncode, command.stderr, "s3cret")
