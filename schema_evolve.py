@@ -485,14 +485,12 @@ class Comparison:
         if column.default is not None:
             return column.default
         field = model._meta.columns[column.name]
-        default = field.default
-        if default is None:
-            return None
-        if callable(default):
-            if field.unique and len(work.have.key) == 1:
-                return Fill(work.want.name, column.name, work.have.key[0], lambda: field.db_value(default()))
-            default = self.made.setdefault((work.want.name, column.name), default())
-        return self.engine.literal(field.db_value(default))
+        make = value = field.default
+        if callable(make):
+            value = self.made.setdefault((work.want.name, column.name), make())
+            if value is not None and field.unique and len(work.have.key) == 1:
+                return Fill(work.want.name, column.name, work.have.key[0], lambda: field.db_value(make()))
+        return None if value is None else self.engine.literal(field.db_value(value))
 
     def _compare_indexes(self, work):
         have, want = work.have, work.want
@@ -1163,7 +1161,8 @@ TOKEN = re.compile(
 
 def _definitions(sql):
     """What stands in a CREATE TABLE: ({column: definition}, [table constraint], what follows)."""
-    tokens = TOKEN.findall(sql)
+    # Without comments: one that reaches to the end of its line would swallow what is put behind it.
+    tokens = [" " if token[:2] in ("--", "/*") else token for token in TOKEN.findall(sql)]
     parts, depth, rest = [[]], 0, []
     for token in tokens[tokens.index("(") + 1 :]:
         depth += (token == "(") - (token == ")")
@@ -1175,7 +1174,7 @@ def _definitions(sql):
             parts[-1].append(token)
     columns, constraints = {}, []
     for part in parts:
-        first = next(token for token in part if not token.isspace() and token[:2] not in ("--", "/*"))
+        first = next(token for token in part if not token.isspace())
         text = "".join(part).strip()
         if first.upper() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
             constraints.append(text)
@@ -1218,8 +1217,11 @@ def _misfit(kind):
         same = "typeof(new) IN ('integer', 'real')"
     else:
         return "0"
-    as_text = "CAST(new AS TEXT) = CAST(old AS TEXT)"
-    equal = f"CASE WHEN 'text' IN (typeof(old), typeof(new)) THEN {as_text} ELSE new = old END"
+    equal = (
+        "CASE WHEN 'text' NOT IN (typeof(old), typeof(new)) THEN new"
+        " WHEN typeof(old) = 'real' THEN CAST(new AS REAL)"
+        " WHEN typeof(old) = 'integer' THEN CAST(new AS INTEGER) ELSE CAST(new AS TEXT) END = old"
+    )
     return f"NOT ({same} AND {equal})"
 
 

@@ -13,7 +13,7 @@ from evolving import ALL, ask, column, dump, engine, evolve, impossible, make, o
 from peewee import SQL, CharField, IntegerField, TextField
 
 import schema_evolve
-from schema_evolve import DESTRUCTIVE, RENAME, SAFE, SLOW, plan, run
+from schema_evolve import DESTRUCTIVE, IMPOSSIBLE, RENAME, SAFE, SLOW, plan, run
 
 
 @pytest.fixture
@@ -88,6 +88,15 @@ def test_each_row_gets_its_own_where_values_are_unique(database, books, null):
     assert SLOW in risks(steps)
     assert run(steps, {SAFE, SLOW}) == []
     assert len({row.guid for row in changed}) == 3
+
+
+def test_a_default_that_gives_nothing_fills_nothing(database, books):
+    nothing = {"default": lambda: None}
+    assert evolve(book(database, isbn=CharField(9, unique=True, null=True, **nothing))) == []
+
+    needed = book(database, isbn=CharField(9, unique=True, **nothing), pages=IntegerField(**nothing))
+    said = [str(step) for step in plan(database, [needed]) if step.risk == IMPOSSIBLE]
+    assert ["isbn" in line or "pages" in line for line in said] == [True, True]
 
 
 def test_more_rows_than_one_batch_get_values_of_their_own(database, books, monkeypatch):

@@ -145,6 +145,57 @@ def test_a_full_text_table_stays_in_step_with_a_table_built_anew(database, chang
 
 
 @on_sqlite
+def test_a_virtual_table_of_an_unknown_kind_is_no_obstacle(database, changed):
+    make(before(database))
+    ask(database, "PRAGMA writable_schema = 1")
+    kind = "CREATE VIRTUAL TABLE odd USING unknown_kind(a)"
+    ask(database, f"INSERT INTO sqlite_master VALUES ('table', 'odd', 'odd', 0, '{kind}')")
+    ask(database, "PRAGMA writable_schema = RESET")
+
+    changed(database)
+
+    assert one(database, "SELECT sql FROM sqlite_master WHERE name = 'odd'") == kind
+
+
+@on_mariadb
+def test_what_only_mariadb_has_is_no_obstacle(database, changed):
+    make(before(database))
+    for statement in (
+        "CREATE SEQUENCE numbers",
+        "CREATE TABLE kept (x INT INVISIBLE, j JSON, e ENUM('a,b', 'c)'), p POINT,"
+        " d DATETIME DEFAULT NOW() ON UPDATE NOW() COMMENT 'a\nb, `c` it''s') WITH SYSTEM VERSIONING",
+        "CREATE TABLE parts (x INT, CONSTRAINT `ok` CHECK (x < 9)) PARTITION BY HASH (x) PARTITIONS 3",
+        "CREATE TABLE lost (x INT)",
+        "CREATE VIEW broken AS SELECT x FROM lost",
+        "DROP TABLE lost",
+    ):
+        ask(database, statement)
+
+    changed(database)
+
+
+@on_postgresql
+def test_what_only_postgresql_has_is_no_obstacle(database, changed):
+    make(before(database))
+    for statement in (
+        "CREATE TYPE mood AS ENUM ('a', 'b')",
+        "CREATE TABLE parts (x int, m mood DEFAULT 'a') PARTITION BY RANGE (x)",
+        "CREATE TABLE part PARTITION OF parts FOR VALUES FROM (1) TO (5)",
+        "CREATE TABLE heir () INHERITS (book)",
+        "CREATE MATERIALIZED VIEW seen AS SELECT x FROM parts",
+        "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
+        "CREATE TABLE odd (d positive, i int GENERATED ALWAYS AS IDENTITY,"
+        " EXCLUDE USING gist (int4range(i, i) WITH &&))",
+        "CREATE UNIQUE INDEX ON odd (d) INCLUDE (i)",
+        "CREATE RULE kept AS ON DELETE TO odd DO INSTEAD NOTHING",
+        "CREATE SCHEMA other CREATE TABLE book (x int)",
+    ):
+        ask(database, statement)
+
+    changed(database)
+
+
+@on_sqlite
 def test_a_model_of_a_full_text_table_is_left_alone(database):
     meta = type("Meta", (), {"database": database, "options": {"tokenize": "porter"}})
     search = type("Search", (FTS5Model,), {"title": SearchField(), "Meta": meta})
