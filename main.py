@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-import peewee
 from flask import abort, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
@@ -37,7 +36,7 @@ from talks import (
     wording,
 )
 from talks.database_errors import ERRORS as DATABASE_ERRORS
-from talks.database_errors import is_away, reason
+from talks.database_errors import explain, is_away
 from talks.databases import Unsuitable, open_database
 from talks.layers.assets import Assets
 from talks.layers.refusals import REQUEST_ID, wants_json
@@ -163,8 +162,8 @@ def prepare_database():
         lines = schema.prepare(app.config["SCHEMA_EVOLVE"] == "auto")
     except schema.NotReady as refusal:
         sys.exit(str(refusal))
-    except (peewee.DatabaseError, peewee.InterfaceError, Unsuitable) as error:
-        sys.exit(f"DATABASE_URL: the database cannot be used ({reason(error)})")
+    except (*DATABASE_ERRORS, Unsuitable) as error:
+        sys.exit(explain(error))
     for line in lines:
         print(line, flush=True)
 

@@ -7,7 +7,6 @@ from functools import wraps
 from pathlib import Path
 
 import click
-import peewee
 from flask import current_app
 from flask.cli import with_appcontext
 from wtforms.validators import ValidationError
@@ -15,7 +14,7 @@ from wtforms.validators import ValidationError
 from forms import read_email
 from models import database
 from talks import accounts, demo, passwords, schema
-from talks.database_errors import reason
+from talks.database_errors import ERRORS, explain
 from talks.databases import Unsuitable
 from talks.exchange import pyvideo
 from talks.thumbnails import fetch_thumbnails
@@ -46,8 +45,8 @@ def refusals():
         yield
     except schema.NotReady as error:
         raise click.ClickException(str(error)) from None
-    except (peewee.DatabaseError, peewee.InterfaceError, Unsuitable) as error:
-        raise click.ClickException(f"DATABASE_URL: the database cannot be used ({reason(error)}).") from None
+    except (*ERRORS, Unsuitable) as error:
+        raise click.ClickException(explain(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or 'The backup'}: {error.strerror}.") from None
 

@@ -36,6 +36,8 @@ ADVICE = {
         "the file cannot be opened or made; its folder has to be there, and both writable for this user",
     "readonly database":
         "the file or its folder is not writable for this user",
+    "lock (wait )?timeout":
+        "somebody else holds a table; end that, or wait until it is done",
     "database is locked":
         "another program holds the file; end it, or wait until it is done",
     r"\bfull\b|no space|disk i/o|errcode: 28":
@@ -58,7 +60,7 @@ ADVICE = {
     r"\b(ssl|tls)\b|certificate":
         "the server and this address do not agree about TLS; set its options",
 }  # fmt: skip
-OTHERWISE = "the database cannot be used; set its right address"
+OTHERWISE = "the database refuses it"
 
 
 class Away(OperationalError):
