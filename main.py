@@ -54,7 +54,6 @@ ERRORS = {
     500: "Something broke on our side. Nothing you sent was half-saved. Try again in a minute.",
     503: "The site cannot reach its database at the moment. Try again in a minute.",
 }
-RETRY_SECONDS = "10"
 
 
 class IdConverter(IntegerConverter):
@@ -254,12 +253,16 @@ def forged(error):
     )
 
 
+def away_answer():
+    return error_answer(503, ERRORS[503], [("Retry-After", "10")])
+
+
 def unavailable(error):
     """The database is away or busy; any other failure with it is ours."""
     if not is_away(error):
         raise error
     log_failure(sys.exc_info())
-    return error_answer(503, ERRORS[503], [("Retry-After", RETRY_SECONDS)])
+    return away_answer()
 
 
 for kind in DATABASE_ERRORS:
@@ -270,7 +273,7 @@ for kind in DATABASE_ERRORS:
 def broken(error):
     """Something of ours failed, or the database while a page of an error was made. Flask has logged it."""
     if is_away(error.original_exception or error):
-        return error_answer(503, ERRORS[503], [("Retry-After", RETRY_SECONDS)])
+        return away_answer()
     return error_answer(500, ERRORS[500])
 
 

@@ -47,8 +47,8 @@ BATCH = 1_000  # rows filled at once where each gets a value of its own
 TEMPORARY = "_evolve_"  # before the name of a table that SQLite rebuilds
 
 
-class CannotCompare(peewee.OperationalError):
-    """The database refuses what a comparison needs; one line for an operator."""
+class Refused(peewee.OperationalError):
+    """What was asked cannot be done on this database; one line for an operator."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,9 @@ class Step:
     needed: bool = False
     uses: frozenset = frozenset()  # other tables that must have their new names before
     loses: tuple = ()  # columns whose values go
+    # When: -1 impossible, 0 tables renamed, 1 columns renamed and triggers dropped that may name them,
+    # 2 tables made and foreign keys dropped, 3 unique indexes dropped or made plain, 4 columns, 5 indexes,
+    # 6 foreign keys, 7 other indexes dropped, 8 columns dropped, 9 triggers.
     order: int = 0
     origin: Any = field(default=None, repr=False, compare=False)
 
@@ -103,13 +106,18 @@ def plan(database: peewee.Database, models: Iterable, ignore_tables: Iterable[st
         return Comparison(database, tuple(models), frozenset(ignore_tables)).steps()
 
 
-def run(steps: Iterable[Step], allowed: Iterable[str] = (SAFE,), backups: Path | None = None) -> list[Step]:
+def run(
+    steps: Iterable[Step],
+    allowed: Iterable[str] = (SAFE,),
+    backups: Path | None = None,
+    done: list | None = None,
+) -> list[Step]:
     """Apply those of `steps` whose risk is in `allowed`; returns what is left to do afterwards.
 
     Who comes second waits for the first and does what is then left. All is one transaction, except on MariaDB
     and MySQL, which commit each statement: there the next run goes on where this one broke. What builds on a
-    rename that is not allowed waits with it. Destructive steps need a folder for `backups`. Raises
-    peewee.DatabaseError or OSError.
+    rename that is not allowed waits with it. Destructive steps need a folder for `backups`. What this run
+    did, and not another, goes to the list `done`. Raises peewee.DatabaseError or OSError.
     """
     steps, allowed = list(steps), set(allowed) - {IMPOSSIBLE}
     if not any(step.risk in allowed for step in steps):
@@ -117,7 +125,7 @@ def run(steps: Iterable[Step], allowed: Iterable[str] = (SAFE,), backups: Path |
     if DESTRUCTIVE in allowed and backups is None:
         raise ValueError("destructive steps need a folder for backups")
     comparison, asked = steps[0].origin, {step.sentence for step in steps}
-    known = {step.sentence for step in comparison.found}
+    known, applied = {step.sentence for step in comparison.found}, []
     with _connected(comparison.database):
         with comparison.engine.alone():
             for risks in ({RENAME} & allowed, allowed):  # the rest is planned on what the renames leave
@@ -126,6 +134,9 @@ def run(steps: Iterable[Step], allowed: Iterable[str] = (SAFE,), backups: Path |
                     if any(step.loses for step in ready):
                         comparison.engine.back_up(ready, Path(backups))
                     comparison.engine.apply(ready)
+                    applied += ready
+        if done is not None:
+            done += applied
         return comparison.steps()
 
 
@@ -177,10 +188,9 @@ class ForeignKey:
     name: str = field(default="", compare=False)
 
     def __str__(self):
-        rules = (
-            f", on delete {self.on_delete or 'no action'}, on update {self.on_update or 'no action'}".lower()
-        )
-        return f"({', '.join(self.columns)}) to {self.table} ({', '.join(self.targets)}){rules}"
+        delete, update = (rule.lower() or "no action" for rule in (self.on_delete, self.on_update))
+        there = f"{self.table} ({', '.join(self.targets)})"
+        return f"({', '.join(self.columns)}) to {there}, on delete {delete}, on update {update}"
 
 
 @dataclass(frozen=True)
@@ -268,9 +278,8 @@ class Work:
 
     have: Table
     want: Table
-    added: list[tuple[Column, Any]] = field(
-        default_factory=list
-    )  # with what fills it: None, a literal, a Fill
+    # With what fills it: None, a literal, a Fill.
+    added: list[tuple[Column, Any]] = field(default_factory=list)
     changed: list[tuple[Column, Column, Any]] = field(default_factory=list)  # from, to, what fills NULL
     gone: list[Column] = field(default_factory=list)
     new_keys: list[ForeignKey] = field(default_factory=list)
@@ -283,6 +292,11 @@ class Work:
     def loosened(self):
         """Unique indexes that become plain ones: before columns are filled, as unique ones that go."""
         return [(new, old) for new, old in self.new_indexes if old and old.unique and not new.unique]
+
+    @property
+    def filled(self):
+        """Names of columns that get values where they have none."""
+        return {column.name for *_, column, filling in (*self.added, *self.changed) if filling}
 
     @property
     def late(self):
@@ -299,11 +313,7 @@ class Work:
     @property
     def relaxed(self):
         """Columns no model has, and which a row of the new code could not leave out."""
-        return [
-            column
-            for column in self.gone
-            if not column.null and column.default is None and not column.primary
-        ]
+        return [column for column in self.gone if not column.null and column.default is None]
 
 
 class Comparison:
@@ -330,7 +340,7 @@ class Comparison:
                     raise
 
     def _steps(self):
-        self.found, self.emptiness = [], {}
+        self.found = []
         wanted = self.engine.shadow(_with_references(self.models))
         self._rename()
         for model in self.models:
@@ -378,12 +388,9 @@ class Comparison:
 
     def _there(self, table, column=None):
         """The quoted name that a table or column has in the database now."""
-        name = (
-            self.old_tables.get(table, table)
-            if column is None
-            else self.old_columns.get((table, column), column)
-        )
-        return self.engine.quote(name)
+        if column is None:
+            return self.engine.quote(self.old_tables.get(table, table))
+        return self.engine.quote(self.old_columns.get((table, column), column))
 
     def _create(self, model, want):
         uses = frozenset(key.table for key in want.foreign_keys) - {want.name}
@@ -451,14 +458,13 @@ class Comparison:
     def _compare_added(self, model, work, column):
         empty = self._is_empty(work.want.name)
         filling = None if empty or column.default is not None else self._filling(model, work, column)
-        if empty or column.null or filling is not None or column.default is not None or column.generated:
+        if empty or column.null or filling or column.default is not None or column.generated:
             work.added.append((column, filling))
         else:
-            count, rows = self._offenders(work, "1 = 1", ())
+            count, rows = self._offenders(work, "1 = 1")
             name = f"{work.want.name}.{column.name}"
-            sentence = (
-                f"Column {name} may not be NULL and has no default, and there are {count} rows ({rows})."
-            )
+            found = f"there are {count} rows ({rows})"
+            sentence = f"Column {name} may not be NULL and has no default, and {found}."
             self._impossible(work, sentence, "Give the field a default, or null=True.")
 
     def _compare_changed(self, model, work, there, column):
@@ -468,13 +474,13 @@ class Comparison:
             count, rows = self.engine.misfits(self._there(table), self._key(work), here, there, column)
             if count:
                 sentence = f"Column {name} cannot become {column.type}, which was {there.type}"
-                found = f"{count} rows do not fit ({_shown(rows)})"
+                found = f"{count} rows do not fit ({rows})"
                 self._impossible(work, f"{sentence}: {found}.", "Change these rows first, or keep the type.")
                 return
         if there.null and not column.null:
-            count, rows = self._offenders(work, f"{self.engine.quote(column.name)} IS NULL", ())
+            count, rows = self._offenders(work, f"{self.engine.quote(column.name)} IS NULL")
             filling = self._filling(model, work, column) if count else None
-            if count and filling is None:
+            if count and not filling:
                 sentence = f"Column {name} may no longer be NULL, and is in {count} rows ({rows})."
                 self._impossible(work, sentence, "Fill these rows first, or give the field a default.")
                 return
@@ -498,10 +504,10 @@ class Comparison:
             index for index in have.indexes if index not in want.indexes and not _is_generated(index, work)
         ]
         taken = self._index_names()
-        filled = {column.name: filling for *_, column, filling in (*work.added, *work.changed) if filling}
+        filled = work.filled
         for index in want.indexes:
             is_new = index not in have.indexes
-            if index.unique and (is_new or filled.keys() & set(index.columns)):
+            if index.unique and (is_new or filled & set(index.columns)):
                 if found := self._duplicates(work, index):
                     problem = f"{found[0]} rows share values ({found[1]})"
                     sentence = f"The {index} of {want.name} is impossible: {problem}."
@@ -535,14 +541,15 @@ class Comparison:
     def _compare_keys(self, work):
         have, want = work.have, work.want
         work.lost_keys = [key for key in have.foreign_keys if key not in want.foreign_keys]
-        filled = {column.name for *_, column, filling in (*work.added, *work.changed) if filling}
+        filled = work.filled
         for key in want.foreign_keys:
             is_new = key not in have.foreign_keys
             if work.late & set(key.columns):
                 continue
-            if (is_new or filled & set(key.columns)) and (orphans := self._orphans(work, key)):
-                found = f"{orphans[0]} rows refer to nothing ({orphans[1]})"
-                sentence = f"The foreign key {want.name} {key} is impossible: {found}."
+            count, rows = self._orphans(work, key) if is_new or filled & set(key.columns) else (0, "")
+            if count:
+                problem = f"{count} rows refer to nothing ({rows})"
+                sentence = f"The foreign key {want.name} {key} is impossible: {problem}."
                 self._impossible(work, sentence, "Change or delete these rows first.")
                 work.leave(key.columns)
             elif is_new:
@@ -565,48 +572,40 @@ class Comparison:
         changed = {new.name: (old, filling) for old, new, filling in work.changed}
         selected = []
         for name, column in work.want.columns.items():
-            value, old, filling = self._there(work.want.name, name), column, added.get(name)
+            value, filling = self._there(work.want.name, name), added.get(name)
             if name in changed:
                 old, filling = changed[name]
                 value = self.engine.converted(value, old.type, column.type)
-            if name not in work.have.columns:
+            elif name not in work.have.columns:
                 value = self.engine.converted("NULL", "text", column.type)
-            if filling is not None and not isinstance(filling, Fill):
+            if filling and not isinstance(filling, Fill):
                 value = f"COALESCE({value}, {filling})"
             selected.append(f"{value} AS {self.engine.quote(name)}")
         return f"(SELECT {', '.join(selected)} FROM {self._there(work.want.name)}) c"
 
     def _orphans(self, work, key):
-        """(number of rows, three of them) that refer to nothing; None if there are none."""
+        """(number of rows, three of them) that refer to nothing."""
         child = [f"c.{self.engine.quote(name)}" for name in key.columns]
         condition = " AND ".join(f"{name} IS NOT NULL" for name in child)
         if key.table in self.live:
             parent = [f"p.{self._there(key.table, name)}" for name in key.targets]
             same = " AND ".join(f"{left} = {right}" for left, right in zip(parent, child, strict=True))
             condition += f" AND NOT EXISTS (SELECT 1 FROM {self._there(key.table)} p WHERE {same})"
-        count, rows = self._offenders(work, condition, key.columns)
-        return count and (count, rows)
+        return self._offenders(work, condition, key.columns)
 
     def _key(self, work):
         """The first column of the primary key, as it is called now; None if there is none."""
         return self._there(work.want.name, work.have.key[0]) if work.have.key else None
 
-    def _offenders(self, work, condition, columns):
+    def _offenders(self, work, condition, columns=()):
         """(number of rows where `condition` holds, three of them)."""
-        source = f"FROM {self._future(work)} WHERE {condition}"
-        count = self.engine.all(f"SELECT COUNT(*) {source}")[0][0]
-        if not count:
-            return 0, ""
-        key = self.engine.names(work.want.key[:1])
-        shown = self.engine.names((*work.want.key[:1], *columns)) or "1"
-        order = f" ORDER BY {key}" if key else ""
-        rows = self.engine.all(f"SELECT {shown} {source}{order} LIMIT 3")
-        return count, _shown(rows)
+        key = work.want.key[:1]
+        shown = self.engine.names((*key, *columns)) or "1"
+        order = f"ORDER BY {self.engine.names(key)}" if key else ""
+        return self.engine.some(shown, f"FROM {self._future(work)} WHERE {condition}", order)
 
     def _is_empty(self, table):
-        if table not in self.emptiness:
-            self.emptiness[table] = not self.engine.all(f"SELECT 1 FROM {self._there(table)} LIMIT 1")
-        return self.emptiness[table]
+        return not self.engine.all(f"SELECT 1 FROM {self._there(table)} LIMIT 1")
 
 
 def _with_references(models):
@@ -635,12 +634,8 @@ def _free(name, taken):
     return found
 
 
-def _short(values):
-    return ", ".join(repr(value)[:40] for value in values)
-
-
 def _shown(rows):
-    return "; ".join(_short(row) for row in rows)
+    return "; ".join(", ".join(repr(value)[:40] for value in row) for row in rows)
 
 
 class Engine:
@@ -663,6 +658,11 @@ class Engine:
             sql = sql.replace("%", "%%")  # of names and literals
         cursor = self.database.execute_sql(sql, values)
         return cursor.fetchall() if cursor.description else []
+
+    def some(self, shown, source, order=""):
+        """(number of rows, three of them as they are said to people)."""
+        count = self.all(f"SELECT COUNT(*) {source}")[0][0]
+        return count, _shown(self.all(f"SELECT {shown} {source} {order} LIMIT 3")) if count else ""
 
     def do(self, statement):
         if callable(statement):
@@ -695,54 +695,42 @@ class Engine:
         late = [key for key in model._meta.refs if key.deferred and self.name != "sqlite"]
         return tuple(manager._create_foreign_key(key).query()[0] for key in late)
 
+    def make(self, models):
+        for statements in (self.create, self.late_keys):
+            for model in models:
+                for statement in statements(model):
+                    self.do(statement)
+
     def steps(self, work):
         name, table = work.want.name, self.quote(work.want.name)
         for key in work.lost_keys:
             yield Step(SAFE, name, f"Drop foreign key {name} {key}.", (self.drop_key(table, key),), order=2)
         for old, new, filling in work.changed:
             risk = SLOW if filling or self.rewrites(old, new) else SAFE
-            statements, there = (), old
-            if filling:
-                if old.type != new.type:  # what fills it is of the new type
-                    there = replace(new, null=True)
-                    statements = self.change_column(table, old, there)
-                statements += self.fill(name, new, filling)
-            statements += self.change_column(table, there, new)
-            yield Step(
-                risk,
-                name,
-                f"Change column {name}.{new.name}: {_difference(old, new, filling)}.",
-                statements,
-                order=4,
-            )
+            sentence = f"Change column {name}.{new.name}: {_difference(old, new, filling)}."
+            yield Step(risk, name, sentence, self.change_and_fill(name, old, new, filling), order=4)
         for column, filling in work.added:
             yield self.add_column(work, column, filling)
         for column in work.relaxed:
+            sentence = f"Let column {name}.{column.name} be NULL: no model has it."
             statements = self.change_column(table, column, replace(column, null=True))
-            yield Step(
-                SAFE, name, f"Let column {name}.{column.name} be NULL: no model has it.", statements, order=4
-            )
+            yield Step(SAFE, name, sentence, statements, order=4)
         for index, replaced in work.new_indexes:
             if replaced:
                 sentence = f"Replace the {replaced} of {name} by the {index}."
                 order = 3 if (index, replaced) in work.loosened else 5
                 yield Step(SAFE, name, sentence, self.replace_index(table, replaced, index), order=order)
             else:
-                yield Step(
-                    SAFE, name, f"Create {index} of {name}.", (self.create_index(table, index),), order=5
-                )
+                statement = self.create_index(table, index)
+                yield Step(SAFE, name, f"Create {index} of {name}.", (statement,), order=5)
         for key in work.new_keys:
-            uses = frozenset({key.table} - {name})
-            yield Step(
-                SAFE, name, f"Add foreign key {name} {key}.", (self.add_key(table, key),), uses=uses, order=6
-            )
+            sentence, uses = f"Add foreign key {name} {key}.", frozenset({key.table} - {name})
+            yield Step(SAFE, name, sentence, (self.add_key(table, key),), uses=uses, order=6)
         yield from self.drop_indexes(work)
         for column in work.gone:
             statements = (f"ALTER TABLE {table} DROP COLUMN {self.quote(column.name)}",)
-            loses = (column.name,)
-            yield Step(
-                DESTRUCTIVE, name, f"Drop column {name}.{column.name}.", statements, loses=loses, order=8
-            )
+            sentence, loses = f"Drop column {name}.{column.name}.", (column.name,)
+            yield Step(DESTRUCTIVE, name, sentence, statements, loses=loses, order=8)
 
     def drop_indexes(self, work):
         """A unique index that goes lets the new code write; any other may be somebody's own."""
@@ -750,6 +738,15 @@ class Engine:
         for index in work.lost_indexes:
             risk, order = (SAFE, 3) if index.unique else (DESTRUCTIVE, 7)
             yield Step(risk, name, f"Drop {index} of {name}.", (self.drop_index(table, index),), order=order)
+
+    def change_and_fill(self, table, old, new, filling):
+        statements, quoted = (), self.quote(table)
+        if filling and old.type != new.type:  # what fills it is of the new type
+            loose = replace(new, null=True)
+            statements, old = self.change_column(quoted, old, loose), loose
+        if filling:
+            statements += self.fill(table, new, filling)
+        return statements + self.change_column(quoted, old, new)
 
     def fill(self, table, column, filling):
         """Statements that leave no NULL in a column that is there."""
@@ -768,17 +765,17 @@ class Engine:
                 filling,
                 *(() if column.null else self.change_column(table, bare, column)),
             )
-        elif filling is not None:  # a default for a moment: no row is written
+        elif filling:  # a default for a moment: no row is written
             statements = (
                 f"ALTER TABLE {table} ADD COLUMN {quoted} {self.defined(column, filling)}",
                 f"ALTER TABLE {table} ALTER COLUMN {quoted} DROP DEFAULT",
             )
         else:
             statements = (f"ALTER TABLE {table} ADD COLUMN {quoted} {self.defined(column)}",)
-        risk = SLOW if isinstance(filling, Fill) else SAFE
-        return Step(
-            risk, name, f"Add column {name}.{_adding(column, filling)}.", statements, needed=True, order=4
-        )
+        is_stored = column.generated and "STORED" in column.definition
+        risk = SLOW if isinstance(filling, Fill) or is_stored else SAFE
+        sentence = f"Add column {name}.{_adding(column, filling)}."
+        return Step(risk, name, sentence, statements, needed=True, order=4)
 
     def replace_index(self, table, old, new):
         return self.drop_index(table, old), self.create_index(table, new)
@@ -801,9 +798,12 @@ class Engine:
             + (f" ON UPDATE {key.on_update}" if key.on_update else "")
         )
 
+    def drop_trigger(self, trigger, table):
+        return f"DROP TRIGGER {self.quote(trigger.name)}"
+
     def back_up(self, steps, folder):
-        """Write what `steps` take away as JSON lines: {"table", "key", "row"}. Returns the path."""
-        with _new_file(folder, "jsonl") as (path, file):
+        """Write what `steps` take away as JSON lines: {"table", "key", "row"}."""
+        with _new_file(folder, "jsonl") as file:
             for table in dict.fromkeys(step.table for step in steps if step.loses):
                 lost = [name for step in steps if step.table == table for name in step.loses]
                 key = self.read()[table].key
@@ -815,7 +815,6 @@ class Engine:
                         "row": dict(zip(lost, values[len(key) :], strict=True)),
                     }
                     file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        return path
 
     def rows(self, table, key, columns):
         """The values of key and columns, row by row, with some of them in memory at a time."""
@@ -832,13 +831,13 @@ class Engine:
             rows = self.all(f"{select} WHERE ({self.names(key)}) > ({marks}){order}", *last)
 
 
-def _difference(old, new, filling=None):
+def _difference(old, new, filling):
     said = []
     if old.type != new.type:
         said.append(f"{new.type}, which was {old.type}")
     if old.null != new.null:
         said.append("may be NULL" if new.null else "may no longer be NULL")
-    if filling is not None:
+    if filling:
         said.append("where it is NULL, " + _filled(filling))
     if old.default != new.default:
         said.append(f"default {new.default or 'none'}, which was {old.default or 'none'}")
@@ -850,7 +849,7 @@ def _filled(filling):
 
 
 def _adding(column, filling):
-    filled = f", {_filled(filling)}" if filling is not None else ""
+    filled = f", {_filled(filling)}" if filling else ""
     return f"{column.name}, {column.type}{filled}"
 
 
@@ -866,9 +865,9 @@ def _new_file(folder, suffix):
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{time.monotonic_ns() % 10**9}"
     path = folder / f"{stamp}.{suffix}"
-    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+    with open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         try:
-            yield path, file
+            yield file
             file.flush()
             os.fsync(file.fileno())
         except BaseException:
@@ -895,6 +894,7 @@ class Sqlite(Engine):
         FROM sqlite_master m, pragma_index_list(m.name) l, pragma_index_xinfo(l.name) x
         LEFT JOIN sqlite_master i ON i.type = 'index' AND i.name = l.name
         WHERE m.type = 'table' AND l.origin <> 'pk' AND x.key ORDER BY m.name, l.name, x.seqno"""
+    TRIGGERS = "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'"
 
     def read(self):
         tables = {}
@@ -905,11 +905,11 @@ class Sqlite(Engine):
             text = definitions.get(name, "")
             column = Column(name, kind, not not_null, default, bool(primary), made, text)
             tables[table].columns[name] = column
-        for table, group in _grouped(self.all(self.KEYS), tables, 2):
+        for table, group in _grouped(self.all(self.KEYS), tables):
             _, _, target, _, _, on_update, on_delete = group[0]
             columns, targets = tuple(row[3] for row in group), tuple(row[4] or "" for row in group)
             table.foreign_keys.append(ForeignKey(columns, target, targets, on_update, on_delete))
-        for table, group in _grouped(self.all(self.INDEXES), tables, 2):
+        for table, group in _grouped(self.all(self.INDEXES), tables):
             _, name, unique, origin, is_partial, *_, sql = group[0]
             columns = tuple(row[5] or "" for row in group)
             how = " ".join(f"{row[7]}{' DESC' if row[6] else ''}" for row in group)
@@ -918,9 +918,7 @@ class Sqlite(Engine):
             if is_partial or "" in columns:
                 how += re.sub(r"\s+", " ", definition)
             table.indexes.append(Index(columns, bool(unique), how, name, definition, origin == "u"))
-        for name, table, sql in self.all(
-            "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
-        ):
+        for table, name, sql in self.all(self.TRIGGERS):
             if table in tables:
                 tables[table].triggers[name] = sql
         return tables
@@ -931,9 +929,7 @@ class Sqlite(Engine):
             shadow.register_collation(collation, name)
         with shadow:
             engine = Sqlite(shadow)
-            for model in models:
-                for statement in engine.create(model):
-                    shadow.execute_sql(statement)
+            engine.make(models)
             return engine.read()
 
     def widens(self, old, new):
@@ -947,23 +943,22 @@ class Sqlite(Engine):
             f"INSERT INTO temp._evolve_fit SELECT {key or 'NULL'}, {column}, {column}"
             f" FROM {table} WHERE {column} IS NOT NULL"
         )
-        source = f"FROM temp._evolve_fit WHERE {_misfit(new.type)}"
-        count = self.all(f"SELECT COUNT(*) {source}")[0][0]
-        rows = self.all(f"SELECT {'id, ' if key else ''}old {source} LIMIT 3")
+        shown = "id, old" if key else "old"
+        found = self.some(shown, f"FROM temp._evolve_fit WHERE {_misfit(new.type)}")
         self.all("DROP TABLE temp._evolve_fit")
-        return count, rows
+        return found
 
     @contextmanager
     def alone(self):
         if self.database.in_transaction():
-            raise CannotCompare("a schema is not changed inside a transaction")
+            raise Refused("a schema is not changed inside a transaction")
         waits, guarded = (self.all(f"PRAGMA {name}")[0][0] for name in ("busy_timeout", "foreign_keys"))
         self.all(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
         self.all("PRAGMA foreign_keys = 0")  # else dropping the old table empties those that refer to it
         try:
             with self.database.transaction("IMMEDIATE"):
                 if self.all("PRAGMA foreign_keys")[0][0]:
-                    raise CannotCompare("foreign keys cannot be switched off on this connection")
+                    raise Refused("foreign keys cannot be switched off on this connection")
                 yield
         finally:
             self.all("PRAGMA legacy_alter_table = 0")
@@ -971,19 +966,17 @@ class Sqlite(Engine):
             self.all(f"PRAGMA busy_timeout = {waits}")
 
     def apply(self, steps):
-        views = {name for name in self.views() if self.view_problem(name) is None}
+        views = self.all("SELECT name FROM sqlite_master WHERE type = 'view'")
+        sound = [name for (name,) in views if self.view_problem(name) is None]
         super().apply(steps)
         changed = {step.table for step in steps if TEMPORARY in step.statement}
         for name, table in self.read().items():
             if changed & {name, *(key.table for key in table.foreign_keys)}:
                 for _, row, parent, _ in self.all(f"PRAGMA foreign_key_check({self.quote(name)})"):
                     raise peewee.IntegrityError(f"{name}, row {row}, refers to nothing in {parent}")
-        for name in views:
+        for name in sound:
             if problem := self.view_problem(name):
-                raise CannotCompare(f"the view {name} would break: {problem}")
-
-    def views(self):
-        return [name for (name,) in self.all("SELECT name FROM sqlite_master WHERE type = 'view'")]
+                raise Refused(f"the view {name} would break: {problem}")
 
     def view_problem(self, name):
         try:
@@ -992,19 +985,18 @@ class Sqlite(Engine):
             return error
 
     def back_up(self, steps, folder):
-        """Copy the whole database as it is committed now. Returns the path."""
+        """Copy the whole database as it is committed now."""
         live = self.all("PRAGMA database_list")[0][2]
-        with _new_file(folder, "db") as (path, file):
+        with _new_file(folder, "db") as file:
             if not live:  # in memory
                 file.buffer.write(self.database.connection().serialize())
-                return path
+                return
             try:
                 # By a connection of its own: one that holds the write lock waits for itself for ever.
-                with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(path)) as copy:
+                with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(file.name)) as copy:
                     source.backup(copy)
             except sqlite3.Error as error:
-                raise peewee.OperationalError(f"no backup could be written to {path}: {error}") from None
-        return path
+                raise peewee.OperationalError(f"no backup could be written to {file.name}: {error}") from None
 
     def trigger_text(self, trigger, table, body):
         name, table = self.quote(trigger.name), self.quote(table)
@@ -1012,9 +1004,6 @@ class Sqlite(Engine):
 
     def make_trigger(self, trigger, table, body):
         return (self.trigger_text(trigger, table, body),)
-
-    def drop_trigger(self, trigger, table):
-        return f"DROP TRIGGER {self.quote(trigger.name)}"
 
     def drop_index(self, table, index):
         return f"DROP INDEX {self.quote(index.name)}"
@@ -1054,15 +1043,14 @@ class Sqlite(Engine):
 
     def _index_steps(self, work, simple):
         """Indexes of their own; a table that waits has those whose columns are there."""
-        work.lost_indexes = [index for index in work.lost_indexes if not index.is_constraint]
         columns = {"", *work.have.columns, *simple}
-        parts = replace(work, added=[], changed=[], gone=[], new_keys=[], lost_keys=[])
-        if work.is_stuck:
-            parts.new_indexes = [pair for pair in work.new_indexes if columns.issuperset(pair[0].columns)]
-        parts.new_indexes = [
-            (index, old if old and not old.is_constraint else None) for index, old in parts.new_indexes
+        new = [
+            (index, old if old and not old.is_constraint else None)
+            for index, old in work.new_indexes
+            if not work.is_stuck or columns.issuperset(index.columns)
         ]
-        yield from super().steps(parts)
+        lost = [index for index in work.lost_indexes if not index.is_constraint]
+        return super().steps(Work(work.have, work.want, new_indexes=new, lost_indexes=lost))
 
     def _is_simple(self, work, column, filling):
         """Whether ALTER TABLE ADD COLUMN makes it as the models have it."""
@@ -1079,57 +1067,43 @@ class Sqlite(Engine):
         name, table = work.want.name, self.quote(work.want.name)
         refers = "".join(f" {self.references(key)}" for key in keys)
         statements = (f"ALTER TABLE {table} ADD COLUMN {column.definition}{refers}",)
-        if filling is not None:
+        if filling:
             statements += self.fill(name, column, filling)
-        risk = SAFE if filling is None else SLOW
+        risk = SLOW if filling else SAFE
+        sentence = f"Add column {name}.{_adding(column, filling)}."
         uses = frozenset(key.table for key in keys) - {name}
-        return Step(
-            risk,
-            name,
-            f"Add column {name}.{_adding(column, filling)}.",
-            statements,
-            needed=True,
-            uses=uses,
-            order=4,
-        )
+        return Step(risk, name, sentence, statements, needed=True, uses=uses, order=4)
 
     def _rebuilt(self, work, drop=False):
         """Statements that build a table anew as the models have it, with what they do not know or without."""
         have, want, table = work.have, work.want, self.quote(work.want.name)
         made = self.quote(TEMPORARY + want.name)
+        added, changed = ([], []) if drop else (work.added, work.changed)
         kept = [
             column
             for column in have.columns.values()
             if column.name not in want.columns and (column.generated or not drop)
         ]
-        loose = {column.name for column in work.relaxed}
-        definitions, constraints, options = _definitions(want.statement)
-        lines = [
-            *definitions.values(),
-            *(_without_not_null(c.definition) if c.name in loose else c.definition for c in kept),
-            *constraints,
-            *(self.key_clause(key) for key in have.foreign_keys if {c.name for c in kept} & set(key.columns)),
-        ]  # fmt: skip
         before, values = [], {}
-        for column, filling in () if drop else work.added:
+        for column, filling in added:
             if isinstance(filling, Fill):
                 before += [f"ALTER TABLE {table} ADD COLUMN {self.quote(column.name)} {column.type}", filling]
             else:
                 values[column.name] = filling or column.default or "NULL"
-        for _, column, filling in () if drop else work.changed:
-            before += self.fill(want.name, column, filling) if filling is not None else ()
+        for _, column, filling in changed:
+            before += self.fill(want.name, column, filling) if filling else ()
         copied = [c.name for c in (*want.columns.values(), *kept) if not c.generated]
         selected = ", ".join(values.get(name) or self.quote(name) for name in copied)
-        old_sequence = f"SELECT seq FROM sqlite_sequence WHERE name = {self._text(want.name)}"
-        sequence = [
-            f"DELETE FROM sqlite_sequence WHERE name = {self._text(TEMPORARY + want.name)}",
-            f"INSERT INTO sqlite_sequence SELECT {self._text(TEMPORARY + want.name)}, ({old_sequence})",
-        ]
+        old, new = self.literal(want.name), self.literal(TEMPORARY + want.name)
+        sequence = (
+            f"DELETE FROM sqlite_sequence WHERE name = {new}",
+            f"INSERT INTO sqlite_sequence SELECT {new}, (SELECT seq FROM sqlite_sequence WHERE name = {old})",
+        )
         return (
             *before,
             "PRAGMA foreign_keys = 0",  # it is already, unless somebody runs by hand what is shown
             "PRAGMA legacy_alter_table = 1",  # what refers to the table goes on doing so
-            f"CREATE TABLE {made} ({', '.join(lines)}){options}",
+            self._create_made(work, kept),
             f"INSERT INTO {made} ({self.names(copied)}) SELECT {selected} FROM {table}",
             *(sequence if "AUTOINCREMENT" in TOKEN.findall(want.statement.upper()) else ()),
             f"DROP TABLE {table}",
@@ -1138,6 +1112,18 @@ class Sqlite(Engine):
             *(self.create_index(table, index) for index in self._indexes_after(work, drop)),
             *have.triggers.values(),
         )
+
+    def _create_made(self, work, kept):
+        """CREATE TABLE as the models have it, under its temporary name and with the columns `kept`."""
+        definitions, constraints, options = _definitions(work.want.statement)
+        names, loose = {column.name for column in kept}, {column.name for column in work.relaxed}
+        lines = [
+            *definitions.values(),
+            *(_without_not_null(c.definition) if c.name in loose else c.definition for c in kept),
+            *constraints,
+            *(self.key_clause(key) for key in work.have.foreign_keys if names & set(key.columns)),
+        ]
+        return f"CREATE TABLE {self.quote(TEMPORARY + work.want.name)} ({', '.join(lines)}){options}"
 
     def _indexes_after(self, work, drop):
         """The indexes that a table built anew has again."""
@@ -1148,9 +1134,6 @@ class Sqlite(Engine):
         pairs = work.new_indexes if drop else work.loosened
         gone = [*lost, *(old for _, old in pairs)]
         return [index for index in found if index not in gone] + [index for index, _ in pairs]
-
-    def _text(self, value):
-        return "'" + value.replace("'", "''") + "'"
 
 
 CONSTANT = re.compile(r"[+-]?[0-9.]+|'(?:[^']|'')*'|[xX]'[0-9a-fA-F]*'|NULL|TRUE|FALSE", re.IGNORECASE)
@@ -1185,16 +1168,13 @@ def _definitions(sql):
 
 
 def _without_not_null(definition):
-    tokens, depth, kept = TOKEN.findall(definition), 0, []
-    words = [token for token in tokens if not token.isspace()]
-    for number, token in enumerate(words):
+    depth, kept = 0, []
+    for token in TOKEN.findall(definition):
         depth += (token == "(") - (token == ")")
-        following = words[number + 1 : number + 2]
-        if depth == 0 and token.upper() == "NOT" and [word.upper() for word in following] == ["NULL"]:
-            continue
-        if depth == 0 and token.upper() == "NULL" and kept and words[number - 1].upper() == "NOT":
-            continue
-        kept.append(token)
+        if depth == 0 and token.upper() == "NULL" and kept[-1].upper() == "NOT":
+            kept.pop()
+        elif not token.isspace():
+            kept.append(token)
     return " ".join(kept)
 
 
@@ -1225,11 +1205,11 @@ def _misfit(kind):
     return f"NOT ({same} AND {equal})"
 
 
-def _grouped(rows, tables, width):
-    """(Table, rows) for each run of rows that begin alike."""
+def _grouped(rows, tables):
+    """(Table, rows) for each table and name that rows begin with; those of no table of ours are left out."""
     groups = {}
     for row in rows:
-        groups.setdefault(row[:width], []).append(row)
+        groups.setdefault(row[:2], []).append(row)
     return [(tables[first[0]], group) for first, group in groups.items() if first[0] in tables]
 
 
@@ -1279,13 +1259,11 @@ class Postgresql(Engine):
             return self.all(sql.replace("%s", where))
 
         for table, name, kind, not_null, made, default, primary, collation in all(self.COLUMNS):
-            default_now = None if made else default
-            column = Column(name, kind, not not_null, default_now, primary, bool(made), "", collation or "")
-            text = f"{self.quote(name)} {self.defined(column)}"
+            clause, text = collation or "", ""
             if made:
-                text = f"{self.quote(name)} {kind}{column.collation} GENERATED ALWAYS AS ({default}) STORED"
-            found = tables.setdefault(table, Table(table))
-            found.columns[name] = replace(column, definition=text)
+                text, default = f"{kind}{clause} GENERATED ALWAYS AS ({default}) STORED", None
+            column = Column(name, kind, not not_null, default, primary, bool(made), text, clause)
+            tables.setdefault(table, Table(table)).columns[name] = column
         for table, name, target, on_update, on_delete, columns, targets in all(self.KEYS):
             rules = self.RULES[on_update], self.RULES[on_delete]
             tables[table].foreign_keys.append(
@@ -1299,10 +1277,13 @@ class Postgresql(Engine):
             if table in tables:
                 tables[table].indexes.append(index)
         for table, name, source in all(self.TRIGGERS):
-            tables[table].triggers[name] = source
+            if table in tables:  # a view has triggers too
+                tables[table].triggers[name] = source
         return tables
 
     def defined(self, column, default=None):
+        if column.generated:
+            return column.definition
         default = default or column.default
         text = f"{column.type}{column.collation}{f' DEFAULT {default}' if default else ''}"
         return text if column.null else f"{text} NOT NULL"
@@ -1311,10 +1292,7 @@ class Postgresql(Engine):
         path = self.all("SHOW search_path")[0][0]
         with self.database.atomic() as transaction:
             self.do(f"SET LOCAL search_path TO pg_temp, {path}")
-            for make in (self.create, self.late_keys):
-                for model in models:
-                    for statement in make(model):
-                        self.do(statement)
+            self.make(models)
             tables = self.read(temporary=True)
             transaction.rollback()
         return tables
@@ -1340,10 +1318,9 @@ class Postgresql(Engine):
                 " EXCEPTION WHEN others THEN RETURN false; END$evolve$"
             )
             source = f"FROM {table} WHERE {column} IS NOT NULL AND NOT pg_temp.evolve_fits({column})"
-            count = self.all(f"SELECT COUNT(*) {source}")[0][0]
-            rows = count and self.all(f"SELECT {f'{key}, ' if key else ''}{column} {source} LIMIT 3")
+            found = self.some(f"{key}, {column}" if key else column, source)
             transaction.rollback()
-        return count, rows
+        return found
 
     def converted(self, value, old, new):
         return f"{value}::{_direct(old, new)}{new}"
@@ -1353,37 +1330,23 @@ class Postgresql(Engine):
         with self.database.atomic():
             self.all("SELECT pg_advisory_xact_lock(hashtext('evolve ' || current_schema()))")
             self.do(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
-            self.do(
-                "SET CONSTRAINTS ALL IMMEDIATE"
-            )  # what they would check later is in the way of ALTER TABLE
+            # What they would check later is in the way of ALTER TABLE.
+            self.do("SET CONSTRAINTS ALL IMMEDIATE")
             yield
 
     def change_column(self, table, old, new):
         column = f"ALTER TABLE {table} ALTER COLUMN {self.quote(new.name)}"
-        statements = []
-        if old.default is not None and (old.default != new.default or old.type != new.type):
+        statements, differs = [], (old.type, old.default) != (new.type, new.default)
+        if differs and old.default is not None:
             statements.append(f"{column} DROP DEFAULT")
         if old.type != new.type:
             using = self.converted(self.quote(new.name), old.type, new.type)
             statements.append(f"{column} TYPE {new.type}{new.collation} USING {using}")
-        if new.default is not None and (old.default != new.default or old.type != new.type):
+        if differs and new.default is not None:
             statements.append(f"{column} SET DEFAULT {new.default}")
         if old.null != new.null:
             statements.append(f"{column} {'DROP' if new.null else 'SET'} NOT NULL")
         return tuple(statements)
-
-    def add_column(self, work, column, filling):
-        if column.generated:
-            statement = f"ALTER TABLE {self.quote(work.want.name)} ADD COLUMN {column.definition}"
-            return Step(
-                SLOW,
-                work.want.name,
-                f"Add column {work.want.name}.{_adding(column, None)}.",
-                (statement,),
-                needed=True,
-                order=4,
-            )
-        return super().add_column(work, column, filling)
 
     def drop_key(self, table, key):
         return f"ALTER TABLE {table} DROP CONSTRAINT {self.quote(key.name)}"
@@ -1415,11 +1378,7 @@ def _direct(old, new):
     kinds = {"number" if kind.startswith(numbers) else kind.split("(")[0] for kind in (old, new)}
     if kinds == {"boolean", "number"}:
         return "integer::"
-    straight = (
-        kinds <= {"number"}
-        or all(kind.startswith(("timestamp", "date")) for kind in kinds)
-        or len(kinds) == 1
-    )
+    straight = len(kinds) == 1 or all(kind.startswith(("timestamp", "date")) for kind in kinds)
     return "" if straight else "text::"
 
 
@@ -1432,7 +1391,8 @@ class Mysql(Engine):
 
     COLUMNS = """
         SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, COLUMN_KEY, EXTRA
-        FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+        FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME)
+        WHERE TABLE_SCHEMA = %s AND TABLE_TYPE <> 'VIEW' ORDER BY TABLE_NAME, ORDINAL_POSITION"""
     KEYS = """
         SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME,
                k.REFERENCED_COLUMN_NAME, r.UPDATE_RULE, r.DELETE_RULE
@@ -1451,16 +1411,8 @@ class Mysql(Engine):
 
     def read(self, schema=None):
         schema = schema or self.database.database
-        views = {
-            name
-            for (name,) in self.all(
-                "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = %s", schema
-            )
-        }
         tables = {}
         for table, name, kind, null, default, key, extra in self.all(self.COLUMNS, schema):
-            if table in views:
-                continue
             if table not in tables:
                 statement = self.all(f"SHOW CREATE TABLE {self.quote(schema)}.{self.quote(table)}")[0][1]
                 tables[table] = Table(table, statement=statement)
@@ -1469,11 +1421,11 @@ class Mysql(Engine):
             made = "GENERATED" in extra.upper().replace("DEFAULT_GENERATED", "")
             text = definitions[self.quote(name)]
             tables[table].columns[name] = Column(name, kind, null == "YES", default, key == "PRI", made, text)
-        for table, group in _grouped(self.all(self.KEYS, schema), tables, 2):
+        for table, group in _grouped(self.all(self.KEYS, schema), tables):
             _, name, _, target, _, *rules = group[0]
             columns, targets = tuple(row[2] for row in group), tuple(row[4] for row in group)
             table.foreign_keys.append(ForeignKey(columns, target, targets, *rules, name))
-        for table, group in _grouped(self.all(self.INDEXES, schema), tables, 2):
+        for table, group in _grouped(self.all(self.INDEXES, schema), tables):
             _, name, not_unique, *_ = group[0]
             columns = tuple(row[3] or "" for row in group)
             parts = [
@@ -1492,9 +1444,7 @@ class Mysql(Engine):
         if column.null:
             text = re.sub(r"\bNOT NULL\b", "NULL", text)
         if default is not None:
-            text += (
-                f" DEFAULT {default}" if getattr(self.database, "mariadb", True) else f" DEFAULT ({default})"
-            )
+            text += f" DEFAULT ({default})"  # MySQL takes none for a text without these
         return text
 
     @contextmanager
@@ -1507,9 +1457,7 @@ class Mysql(Engine):
                 self.do(f"DROP DATABASE IF EXISTS {self.quote(name)}")
                 self.do(f"CREATE DATABASE {self.quote(name)} CHARACTER SET {charset} COLLATE {collation}")
             except peewee.DatabaseError as error:
-                raise CannotCompare(
-                    f"a comparison needs the right to make the database {name} ({error})"
-                ) from None
+                raise Refused(f"a comparison needs the right to make the database {name} ({error})") from None
             try:
                 self.do(f"USE {self.quote(name)}")
                 yield name
@@ -1519,10 +1467,7 @@ class Mysql(Engine):
 
     def shadow(self, models):
         with self.scratch() as name:
-            for make in (self.create, self.late_keys):
-                for model in models:
-                    for statement in make(model):
-                        self.do(statement)
+            self.make(models)
             return self.read(name)
 
     def literal(self, value):
@@ -1551,8 +1496,7 @@ class Mysql(Engine):
             self.do("UPDATE IGNORE fit SET back = new")
             # A moment comes back with more noughts than a text may have had.
             where = "FROM fit WHERE NOT (back <=> old OR TRIM(TRAILING '.000000' FROM back) <=> old)"
-            count = self.all(f"SELECT COUNT(*) {where}")[0][0]
-            return count, self.all(f"SELECT {'id, ' if key else ''}old {where} LIMIT 3")
+            return self.some("id, old" if key else "old", where)
 
     @contextmanager
     def locked(self):
@@ -1597,9 +1541,6 @@ class Mysql(Engine):
     def make_trigger(self, trigger, table, body):
         name, table = self.quote(trigger.name), self.quote(table)
         return (f"CREATE TRIGGER {name} {trigger.when} ON {table} FOR EACH ROW BEGIN {body} END",)
-
-    def drop_trigger(self, trigger, table):
-        return f"DROP TRIGGER {self.quote(trigger.name)}"
 
 
 def _engine(database):

@@ -10,7 +10,7 @@ import peewee
 import servers
 
 from bench.rebuild import evolve, fill, table
-from talks.databases import open_database
+from talks.databases import open_database, patiently
 
 FEW = 1_000  # rows of the small table
 TURNS = 5
@@ -51,15 +51,11 @@ def additions(kind, rows):
     if not kind.is_installed():
         return [Change(f"{kind.package}: add a column", f"not measured: {kind.package} is not installed")]
     with kind() as server:
-        database = open_database(server.make_database(), patient=True)
-        try:
+        with patiently(open_database(server.make_database())) as database:
             return added_to(server, database, rows)
-        finally:
-            database.close_all()
 
 
 def added_to(server, database, rows):
-    database.connect()
     database.settle()
     fill(table(database, "few_rows"), FEW)
     fill(table(database, "many_rows"), rows)

@@ -165,10 +165,9 @@ def schema_plan():
         click.echo(f"{step.risk}: {step}")
         for line in step.statement.splitlines():
             click.echo(f"    {line}")
-    risks = dict.fromkeys(step.risk for step in steps)
-    for risk in risks:
+    for risk in dict.fromkeys(step.risk for step in steps):
         click.echo(f"({risk}: {schema.MEANING[risk]})")
-    click.echo(schema.advice(steps) if steps else "Nothing to do: the database is as this version has it.")
+    click.echo(schema.advice(steps))
 
 
 @schema_commands.command("apply")
@@ -186,7 +185,7 @@ def schema_apply(yes):
     for step in left:
         click.echo(f"{step.risk}: {step}")
     if left or not done:
-        click.echo(schema.advice(left) if left else "Nothing to do: the database is as this version has it.")
+        click.echo(schema.advice(left))
     if any(step.risk == schema.IMPOSSIBLE for step in left):
         raise SystemExit(1)
 

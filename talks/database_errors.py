@@ -73,9 +73,10 @@ def is_away(error: Exception) -> bool:
     if isinstance(said, sqlite3.Error):
         return (getattr(said, "sqlite_errorcode", 0) & 0xFF) in SQLITE_AWAY
     if isinstance(said, psycopg.Error):
+        if said.sqlstate:
+            return said.sqlstate.startswith(POSTGRESQL_AWAY)
         # Without a state it was not the server that spoke: there is no connection to it.
-        unsaid = isinstance(said, psycopg.OperationalError)
-        return said.sqlstate.startswith(POSTGRESQL_AWAY) if said.sqlstate else unsaid
+        return isinstance(said, psycopg.OperationalError)
     if isinstance(said, pymysql.Error):
         code = said.args[0] if said.args else None
         return code in MYSQL_AWAY or (isinstance(code, int) and 2000 <= code < 3000)
@@ -88,7 +89,7 @@ def explain(error: Exception) -> str:
     Takes what opening and preparing a database raises, also `Unsuitable`, which says itself what is right.
     """
     said = reason(error)
-    if not isinstance(error, ERRORS + (OSError,)):
+    if not isinstance(error, ERRORS):
         return f"DATABASE_URL: {said}"
     unnamed = re.sub('"[^"]*"', '""', said).lower()
     advice = next((advice for words, advice in ADVICE.items() if re.search(words, unnamed)), OTHERWISE)

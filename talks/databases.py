@@ -199,21 +199,24 @@ class MySQLOrMariaDB(TakingTurns, Pool, MySQLDatabase):
                 raise Unsuitable(f"the database's text is {collation}; use {change}") from None
 
 
-def open_database(url: str, connections: int = 20, patient: bool = False) -> Database:
+def open_database(url: str, connections: int = 20) -> Database:
     """A database for `url`, not yet connected. One connection a thread, opened and closed by request.
 
-    `connections` is the most a process holds: no fewer than it has threads. `patient`: wait as long as a
-    statement takes, as changing a large table may take minutes. Raises ValueError as `read_address` does.
+    `connections` is the most a process holds: no fewer than it has threads. Raises ValueError as
+    `read_address` does.
     """
     address = read_address(url)
-    opened = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[address.engine](
-        address, connections
-    )
-    opened.have_patience(patient)
-    return opened
+    if address.engine == "sqlite":
+        return _sqlite(address)
+    arguments = {
+        "connections": connections,
+        "connect_timeout": CONNECT_SECONDS,
+        "autoconnect": False,  # a connection that nobody opened is one that nobody closes
+    }
+    return {"postgresql": _postgresql, "mysql": _mysql}[address.engine](address, arguments)
 
 
-def _sqlite(address, connections):
+def _sqlite(address):
     # No pool: a connection of SQLite belongs to the thread that made it.
     # IMMEDIATE: a deferred transaction that reads and then writes fails at once when another writer
     # was faster, whatever the busy timeout says.
@@ -222,16 +225,8 @@ def _sqlite(address, connections):
     )
 
 
-def _pool(connections):
-    return {
-        "connections": connections,
-        "connect_timeout": CONNECT_SECONDS,
-        "autoconnect": False,  # a connection that nobody opened is one that nobody closes
-    }
-
-
-def _postgresql(address, connections):
-    arguments = _pool(connections) | {
+def _postgresql(address, arguments):
+    arguments |= {
         "client_encoding": "UTF8",
         "application_name": "talks",
         "prepare_threshold": None,  # prepared statements fail behind PgBouncer
@@ -250,8 +245,8 @@ def _postgresql(address, connections):
     return Postgresql(address.name, **arguments | login | address.options)
 
 
-def _mysql(address, connections):
-    arguments = _pool(connections) | {
+def _mysql(address, arguments):
+    arguments |= {
         "client_flag": 2,  # FOUND_ROWS: an update counts the rows it found, as elsewhere
         "init_command": ISOLATION,
         "sql_mode": "TRADITIONAL",  # what does not fit is an error, whatever the server's default
@@ -274,7 +269,7 @@ def patiently(database: Database):
     opened = False
     try:
         opened = database.connect(reuse_if_open=True)
-        yield
+        yield database
     finally:
         database.have_patience(False)
         if opened:

@@ -19,17 +19,17 @@ OLDEST_SECONDS = 300  # then it is closed: so does many a firewall, and says not
 
 
 class Pool:
-    """Put before a class of peewee's databases, which `open_connection()` and nothing of its own pool.
+    """Stands before one of peewee's databases in a class that has `open_connection()`.
 
-    A connection is of the driver's class with these besides: `is_open`, `in_transaction`, `has_news()` (there
-    is something to read, if only the end), and `answers(seconds)`. At most `connections` are in use at once.
+    That returns one of the driver's with these besides: `is_open`, `in_transaction`, `has_news()` (there is
+    something to read, if only the end), and `answers(seconds)`. At most `connections` are in use at once.
 
     After a connection was lost or could not be made, all that are parked are closed, and one thread at a time
     tries to make a new one, while the others wait for it a moment and then fail. So a server that hangs
     holds one thread, and one that is back serves the next request.
     """
 
-    def __init__(self, *args, connections=20, **kwargs):
+    def __init__(self, *args, connections, **kwargs):
         self.connections = connections
         self._begin_empty()
         super().__init__(*args, **kwargs)
@@ -75,10 +75,10 @@ class Pool:
                 self._lose(connection, "a connection was lost")
 
     def _new(self):
-        if not self._trouble:
+        if not (trouble := self._trouble):
             return self._open()
         if not self._trial.acquire(timeout=TRIAL_SECONDS):
-            raise Away(self._trouble)
+            raise Away(trouble)
         try:
             if self._trouble:
                 return self._open()
@@ -107,8 +107,9 @@ class Pool:
             connection.parked_at = now
             with self._guard:
                 self._parked.append(connection)
-                forgotten = now - self._parked[0].parked_at > OLDEST_SECONDS and self._parked.pop(0)
-            if forgotten:  # of busier times
+                is_forgotten = now - self._parked[0].parked_at > OLDEST_SECONDS  # of busier times
+                forgotten = self._parked.pop(0) if is_forgotten else None
+            if forgotten:
                 forgotten.close()
         self._slots.release()
 

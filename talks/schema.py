@@ -27,13 +27,12 @@ def prepare(automatic: bool) -> list[str]:
     """
     with patiently(database):
         database.settle()
-        is_new = not database.get_tables()
+        is_new, done = not database.get_tables(), []
         steps = plan(database, TABLES)
-        rest = run(steps) if automatic else steps
+        rest = run(steps, done=done) if automatic else steps
     if any(step.risk == IMPOSSIBLE or step.needed for step in rest):
         raise NotReady(_refusal(rest))
-    left = {step.sentence for step in rest}
-    lines = [] if is_new else [step.sentence for step in steps if step.sentence not in left]
+    lines = [] if is_new else [step.sentence for step in done]
     if rest:
         lines.append(f"The database differs from this version in what can wait: {_counted(rest)}.")
         lines.append("`flask schema plan` shows it.")
@@ -54,14 +53,15 @@ def apply(consent: bool, folder: Path):
     allowed = {SAFE, SLOW, RENAME, DESTRUCTIVE} if consent else {SAFE, SLOW}
     with patiently(database):
         database.settle()
-        steps = plan(database, TABLES)
-        left = run(steps, allowed, folder)
-    still = {step.sentence for step in left}
-    return [step for step in steps if step.sentence not in still], left
+        done = []
+        left = run(plan(database, TABLES), allowed, folder, done)
+    return done, left
 
 
 def advice(steps) -> str:
     """What an operator does about `steps`, in one sentence."""
+    if not steps:
+        return "Nothing to do: the database is as this version has it."
     risks = {step.risk for step in steps}
     if IMPOSSIBLE in risks:
         return "Mend the rows that are named, then run `flask schema apply`."

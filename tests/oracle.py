@@ -87,11 +87,8 @@ class Oracle:
                     if column.kind == "key":
                         lost = gone.get(column.target, set())
                         rows = self.rows.get(table.number, {}).items()
-                        hit = {
-                            key
-                            for key, row in rows
-                            if row.get(column.number, column.default[1:] and 1) in lost
-                        }
+                        held = column.default[1] if column.default else None  # where there is nothing
+                        hit = {key for key, row in rows if (row.get(column.number) or held) in lost}
                         gone.setdefault(table.number, set()).update(hit)
         for number, keys in gone.items():
             for key in keys & self.rows.get(number, {}).keys():

@@ -15,6 +15,7 @@ from conftest import ENGINES, opened
 from live import clean_environment, dying_with_us, wait_for
 
 from schema_evolve import _engine, plan, run
+from talks.databases import open_database, patiently
 
 IS_SOAK = os.environ.get("TALKS_SOAK") == "1"
 KILLS = 50 if IS_SOAK else 3
@@ -27,7 +28,7 @@ class Original:
     def __init__(self, engine, server, folder):
         self.engine, self.server, self.folder = engine, server, folder
         self.url = self.new()
-        with opened(self.url, patient=True) as database:
+        with patiently(open_database(self.url)) as database:
             database.settle()
             models = versions.first(database)
             assert run(plan(database, models)) == []
@@ -47,7 +48,7 @@ class Original:
             self.server.drop_database(url)
             self.server.execute(f"CREATE DATABASE {name} OWNER talks TEMPLATE {original}")
         else:
-            with opened(url, patient=True) as database:
+            with patiently(open_database(url)) as database:
                 database.settle()
                 models = versions.first(database)
                 assert run(plan(database, models)) == []
@@ -193,7 +194,7 @@ def test_whoever_is_killed_leaves_what_was_or_what_was_to_be(original, copied, t
         moment = (number + random.random()) / KILLS * lasts
         while not killed_within(url, tmp_path, moment):  # it was faster than the first
             url, moment = copied(), moment * 0.8
-        with opened(url, patient=True) as database:
+        with patiently(open_database(url)) as database:
             wait_for_server(database)
             left = state(database)
             assert is_intact(left[1]), moment

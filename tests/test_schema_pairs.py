@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from conftest import opened
 from drawn import build, clashes, pairs
 from hypothesis import HealthCheck, given, settings
 from oracle import OWN, SHARED, Oracle, plain, same, unshared
 
 from schema_evolve import DESTRUCTIVE, IMPOSSIBLE, RENAME, SAFE, SLOW, _engine, plan, run
+from talks.databases import open_database, patiently
 
 IS_SOAK = os.environ.get("TALKS_SOAK") == "1"
 PAIRS = {"sqlite": 500 if IS_SOAK else 60, "postgresql": 100 if IS_SOAK else 15}
@@ -254,7 +254,7 @@ class Try:
 
 
 def test_any_models_become_any_others(empty_url, tmp_path):
-    with opened(empty_url, patient=True) as database:
+    with patiently(open_database(empty_url)) as database:
         name = _engine(database).name
 
         @settings(max_examples=PAIRS[name], suppress_health_check=list(HealthCheck))

@@ -16,7 +16,7 @@ import models
 from models import TABLES, Event, LoginAttempt, Tag, Talk, TalkSpeaker, User
 from talks import accounts
 from talks.database_errors import reason
-from talks.databases import Postgresql, Unsuitable
+from talks.databases import Postgresql, Unsuitable, open_database, patiently
 from talks.fields import BadValue, CharField, CivilDateField, JSONTextField, TextField
 
 in_one_database = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -388,7 +388,7 @@ def test_an_empty_database_is_settled_and_used_whatever_its_default(empty_url):
 
 @pytest.mark.parametrize("empty_url", SERVERS, indirect=True)
 def test_a_patient_connection_waits_for_its_turn_for_ever(empty_url):
-    with opened(empty_url, patient=True) as database:
+    with patiently(open_database(empty_url)) as database:
         with database.atomic():
             setting = "SHOW lock_timeout" if is_postgresql(database) else "SELECT @@innodb_lock_wait_timeout"
             waits = database.execute_sql(setting).fetchone()[0]

@@ -23,7 +23,7 @@ from peewee import (
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from schema_evolve import DESTRUCTIVE, RENAME, SAFE, SLOW, plan, run  # noqa: E402
-from talks.databases import open_database  # noqa: E402
+from talks.databases import open_database, patiently  # noqa: E402
 
 ROWS = 100_000
 ALL = (SAFE, SLOW, RENAME, DESTRUCTIVE)
@@ -101,16 +101,14 @@ def rank_of(key):
 
 
 def main(url, folder, gate=None):
-    database = open_database(url, patient=True)
-    with database:
-        pass
-    print("ready", flush=True)
-    while gate and not os.path.exists(gate):
-        time.sleep(0.002)
-    print("begins", flush=True)
-    steps = plan(database, second(database))
-    rest = run(steps, ALL, folder)
-    print("ends", flush=True)
+    with patiently(open_database(url)) as database:
+        print("ready", flush=True)
+        while gate and not os.path.exists(gate):
+            time.sleep(0.002)
+        print("begins", flush=True)
+        steps = plan(database, second(database))
+        rest = run(steps, ALL, folder)
+        print("ends", flush=True)
     print(len(steps), len(rest), flush=True)
 
 
