@@ -158,12 +158,12 @@ app.jinja_env.globals["asset"] = assets.url
 def prepare_database():
     """Bring the schema to what this version needs. Call it before the first request, and before a fork."""
     try:
-        lines = schema.prepare(app.config["SCHEMA_EVOLVE"] == "auto")
+        done, waiting = schema.prepare(app.config["SCHEMA_EVOLVE"] == "auto")
     except schema.NotReady as refusal:
         sys.exit(str(refusal))
     except (*DATABASE_ERRORS, Unsuitable) as error:
         sys.exit(explain(error))
-    for line in lines:
+    for line in done + waiting:
         print(line, flush=True)
 
 

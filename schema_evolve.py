@@ -28,6 +28,7 @@ import os
 import re
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,9 @@ DESTRUCTIVE = "destructive"  # takes something away
 IMPOSSIBLE = "impossible"  # the step's cure says what to do first
 
 LOCK_SECONDS = 30  # how long a change waits for others who use its table
+TURN_SECONDS = 1_800  # how long a process waits for another that changes the schema
 BATCH = 1_000  # rows filled at once where each gets a value of its own
+MEND = "Change or delete these rows first."
 TEMPORARY = "_evolve_"  # before the name of a table that SQLite rebuilds
 
 
@@ -79,6 +82,7 @@ class Step:
     sentence: str
     statements: tuple = ()
     cure: str = ""
+    rows: str = ""  # three that stand in the way: their keys, or what they hold
     needed: bool = False
     uses: frozenset = frozenset()  # other tables that must have their new names before
     loses: tuple = ()  # columns whose values go
@@ -93,7 +97,8 @@ class Step:
         return "\n".join(f"{statement};" for statement in self.statements)
 
     def __str__(self):
-        return f"{self.sentence} {self.cure}".rstrip()
+        among = f"Among them: {self.rows}." if self.rows else ""
+        return " ".join(filter(None, (self.sentence, among, self.cure)))
 
 
 def plan(database: peewee.Database, models: Iterable, ignore_tables: Iterable[str] = ()) -> list[Step]:
@@ -130,6 +135,9 @@ def run(
         with comparison.engine.alone():
             for risks in ({RENAME} & allowed, allowed):  # the rest is planned on what the renames leave
                 if risks:
+                    comparison.engine.hold(
+                        {step.table for step in steps if step.risk in risks & {SLOW, DESTRUCTIVE}}
+                    )
                     ready = _ready(comparison.steps(), asked, known, risks)
                     if any(step.loses for step in ready):
                         comparison.engine.back_up(ready, Path(backups))
@@ -267,7 +275,11 @@ class Fill:
         table, column, key = map(engine.quote, (self.table, self.column, self.key))
         mark = engine.database.param
         find = f"SELECT {key} FROM {table} WHERE {column} IS NULL ORDER BY {key} LIMIT {BATCH}"
+        before = None
         while rows := engine.all(find):
+            if rows == before:
+                raise Refused(f"{self.table}: the rows with {self.key} {_shown(rows[:3])} cannot be filled")
+            before = rows
             for (value,) in rows:
                 engine.all(f"UPDATE {table} SET {column} = {mark} WHERE {key} = {mark}", self.make(), value)
 
@@ -309,6 +321,12 @@ class Work:
         """Let these columns be as they are."""
         self.added = [pair for pair in self.added if pair[0].name not in names]
         self.changed = [change for change in self.changed if change[1].name not in names]
+
+    def is_in_the_way(self, index):
+        """Whether a unique index that goes would refuse what columns are filled with."""
+        return index.unique and not {new.name for _, new, fill in self.changed if fill}.isdisjoint(
+            index.columns
+        )
 
     @property
     def relaxed(self):
@@ -355,9 +373,10 @@ class Comparison:
     def _add(self, *values, **named):
         self.found.append(Step(*values, **named, origin=self))
 
-    def _impossible(self, work, sentence, cure):
+    def _impossible(self, work, sentence, cure, count=0, rows=""):
         work.is_stuck = True
-        self._add(IMPOSSIBLE, work.want.name, sentence, cure=cure, order=-1)
+        sentence += f" Rows in the way: {count}." if count else ""
+        self._add(IMPOSSIBLE, work.want.name, sentence, cure=cure, rows=rows, order=-1)
 
     def _rename(self):
         """Give the live tables their new names here, and remember what they are called there."""
@@ -463,9 +482,8 @@ class Comparison:
         else:
             count, rows = self._offenders(work, "1 = 1")
             name = f"{work.want.name}.{column.name}"
-            found = f"there are {count} rows ({rows})"
-            sentence = f"Column {name} may not be NULL and has no default, and {found}."
-            self._impossible(work, sentence, "Give the field a default, or null=True.")
+            sentence = f"Column {name} may not be NULL and has no default."
+            self._impossible(work, sentence, "Give the field a default, or null=True.", count, rows)
 
     def _compare_changed(self, model, work, there, column):
         table, name = work.want.name, f"{work.want.name}.{column.name}"
@@ -473,16 +491,17 @@ class Comparison:
         if there.type != column.type and not self.engine.widens(there, column):
             count, rows = self.engine.misfits(self._there(table), self._key(work), here, there, column)
             if count:
-                sentence = f"Column {name} cannot become {column.type}, which was {there.type}"
-                found = f"{count} rows do not fit ({rows})"
-                self._impossible(work, f"{sentence}: {found}.", "Change these rows first, or keep the type.")
+                sentence = f"Column {name} cannot become {column.type}, which was {there.type}."
+                self._impossible(work, sentence, MEND, count, rows)
                 return
         if there.null and not column.null:
             count, rows = self._offenders(work, f"{self.engine.quote(column.name)} IS NULL")
             filling = self._filling(model, work, column) if count else None
             if count and not filling:
-                sentence = f"Column {name} may no longer be NULL, and is in {count} rows ({rows})."
-                self._impossible(work, sentence, "Fill these rows first, or give the field a default.")
+                sentence = f"Column {name} may no longer be NULL."
+                self._impossible(
+                    work, sentence, "Fill these rows first, or give the field a default.", count, rows
+                )
                 return
         work.changed.append((there, column, filling))
 
@@ -509,9 +528,8 @@ class Comparison:
             is_new = index not in have.indexes
             if index.unique and (is_new or filled & set(index.columns)):
                 if found := self._duplicates(work, index):
-                    problem = f"{found[0]} rows share values ({found[1]})"
-                    sentence = f"The {index} of {want.name} is impossible: {problem}."
-                    self._impossible(work, sentence, "Change or delete these rows first.")
+                    sentence = f"The {index} of {want.name} cannot be: rows share values."
+                    self._impossible(work, sentence, MEND, *found)
                     work.leave(index.columns)
                     continue
             if is_new:
@@ -548,9 +566,8 @@ class Comparison:
                 continue
             count, rows = self._orphans(work, key) if is_new or filled & set(key.columns) else (0, "")
             if count:
-                problem = f"{count} rows refer to nothing ({rows})"
-                sentence = f"The foreign key {want.name} {key} is impossible: {problem}."
-                self._impossible(work, sentence, "Change or delete these rows first.")
+                sentence = f"The foreign key {want.name} {key} cannot be: rows refer to nothing."
+                self._impossible(work, sentence, MEND, count, rows)
                 work.leave(key.columns)
             elif is_new:
                 work.new_keys.append(key)
@@ -635,7 +652,9 @@ def _free(name, taken):
 
 
 def _shown(rows):
-    return "; ".join(", ".join(repr(value)[:40] for value in row) for row in rows)
+    """Rows for people: long values cut, nothing that moves a terminal."""
+    values = [[repr(value) for value in row] for row in rows]
+    return "; ".join(", ".join(v if len(v) <= 40 else f"{v[:39]}…" for v in row) for row in values)
 
 
 class Engine:
@@ -670,6 +689,9 @@ class Engine:
         else:
             self.all(statement)
 
+    def hold(self, tables):
+        """Let nobody write to these tables between the look at their rows and the change."""
+
     def apply(self, steps):
         for step in steps:
             for statement in step.statements:
@@ -703,8 +725,11 @@ class Engine:
 
     def steps(self, work):
         name, table = work.want.name, self.quote(work.want.name)
+        moving = {new.name for _, new, _ in work.changed} | {c for key in work.new_keys for c in key.columns}
         for key in work.lost_keys:
-            yield Step(SAFE, name, f"Drop foreign key {name} {key}.", (self.drop_key(table, key),), order=2)
+            # One that only changes, or stands in the way of its column, is no loss.
+            risk = SAFE if set(key.columns) & moving else DESTRUCTIVE
+            yield Step(risk, name, f"Drop foreign key {name} {key}.", (self.drop_key(table, key),), order=2)
         for old, new, filling in work.changed:
             risk = SLOW if filling or self.rewrites(old, new) else SAFE
             sentence = f"Change column {name}.{new.name}: {_difference(old, new, filling)}."
@@ -726,17 +751,17 @@ class Engine:
         for key in work.new_keys:
             sentence, uses = f"Add foreign key {name} {key}.", frozenset({key.table} - {name})
             yield Step(SAFE, name, sentence, (self.add_key(table, key),), uses=uses, order=6)
-        yield from self.drop_indexes(work)
+        yield from self.drop_indexes(work, work.lost_indexes)
         for column in work.gone:
             statements = (f"ALTER TABLE {table} DROP COLUMN {self.quote(column.name)}",)
             sentence, loses = f"Drop column {name}.{column.name}.", (column.name,)
             yield Step(DESTRUCTIVE, name, sentence, statements, loses=loses, order=8)
 
-    def drop_indexes(self, work):
-        """A unique index that goes lets the new code write; any other may be somebody's own."""
+    def drop_indexes(self, work, lost):
+        """What no model declares may be somebody's own: a former version's, or an operator's."""
         name, table = work.want.name, self.quote(work.want.name)
-        for index in work.lost_indexes:
-            risk, order = (SAFE, 3) if index.unique else (DESTRUCTIVE, 7)
+        for index in lost:
+            risk, order = (SAFE, 3) if work.is_in_the_way(index) else (DESTRUCTIVE, 7)
             yield Step(risk, name, f"Drop {index} of {name}.", (self.drop_index(table, index),), order=order)
 
     def change_and_fill(self, table, old, new, filling):
@@ -791,7 +816,8 @@ class Engine:
         return f"FOREIGN KEY ({self.names(key.columns)}) {self.references(key)}"
 
     def references(self, key):
-        there = f"REFERENCES {self.quote(key.table)} ({self.names(key.targets)})"
+        targets = f" ({self.names(key.targets)})" if all(key.targets) else ""
+        there = f"REFERENCES {self.quote(key.table)}{targets}"
         return (
             there
             + (f" ON DELETE {key.on_delete}" if key.on_delete else "")
@@ -968,15 +994,23 @@ class Sqlite(Engine):
     def apply(self, steps):
         views = self.all("SELECT name FROM sqlite_master WHERE type = 'view'")
         sound = [name for (name,) in views if self.view_problem(name) is None]
-        super().apply(steps)
         changed = {step.table for step in steps if TEMPORARY in step.statement}
-        for name, table in self.read().items():
-            if changed & {name, *(key.table for key in table.foreign_keys)}:
-                for _, row, parent, _ in self.all(f"PRAGMA foreign_key_check({self.quote(name)})"):
-                    raise peewee.IntegrityError(f"{name}, row {row}, refers to nothing in {parent}")
+        before = self.dangling(changed)
+        super().apply(steps)
+        for (name, parent), count in (self.dangling(changed) - before).items():
+            raise peewee.IntegrityError(f"{count} rows of {name} would refer to nothing in {parent}")
         for name in sound:
             if problem := self.view_problem(name):
                 raise Refused(f"the view {name} would break: {problem}")
+
+    def dangling(self, changed):
+        """How many rows refer to nothing, by table and target, in what is changed or refers to it."""
+        found = Counter()
+        for name, table in self.read().items() if changed else ():
+            if changed & {name, *(key.table for key in table.foreign_keys)}:
+                rows = self.all(f"PRAGMA foreign_key_check({self.quote(name)})")
+                found.update((name, parent) for _, _, parent, _ in rows)
+        return found
 
     def view_problem(self, name):
         try:
@@ -1015,20 +1049,25 @@ class Sqlite(Engine):
         gone = {column.name for column in work.gone}
         lost_keys = [key for key in work.lost_keys if not gone.issuperset(key.columns)]
         new_keys = [key for key in work.new_keys if key not in inline]
-        lost = [index for index in work.lost_indexes if index.is_constraint]
+        lost = [i for i in work.lost_indexes if i.is_constraint and not gone & set(i.columns)]
         reasons = [
             *(f"change column {new.name}, {_difference(old, new, fill)}" for old, new, fill in work.changed),
             *(f"add column {_adding(new, fill)}" for new, fill in work.added if new.name not in simple),
-            *(f"let column {column.name} be NULL, no model has it" for column in work.relaxed),
             *(f"drop foreign key {key}" for key in lost_keys),
             *(f"add foreign key {key}" for key in new_keys),
             *(f"drop {index}" for index in lost),
         ]  # fmt: skip
+        if work.relaxed:
+            yield self._relaxed(work)
+        if by_hand := self._by_hand(work):
+            reasons = reasons and [*reasons, f"take away {', '.join(by_hand)}, which no model has"]
         if reasons and not work.is_stuck:
             uses = frozenset(key.table for key in work.new_keys) - {name}
             needed = any(column.name not in simple for column, _ in work.added)
             sentence = f"Rebuild table {name}: {'; '.join(reasons)}."
-            yield Step(SLOW, name, sentence, self._rebuilt(work), needed=needed, uses=uses, order=4)
+            risk, loses = (DESTRUCTIVE if by_hand else SLOW), tuple(by_hand)
+            statements = self._rebuilt(work)
+            yield Step(risk, name, sentence, statements, needed=needed, uses=uses, loses=loses, order=4)
         else:
             for column, filling in work.added:
                 if column.name in simple:
@@ -1050,7 +1089,37 @@ class Sqlite(Engine):
             if not work.is_stuck or columns.issuperset(index.columns)
         ]
         lost = [index for index in work.lost_indexes if not index.is_constraint]
-        return super().steps(Work(work.have, work.want, new_indexes=new, lost_indexes=lost))
+        yield from super().steps(Work(work.have, work.want, new_indexes=new))
+        yield from self.drop_indexes(work, lost)
+
+    def _by_hand(self, work):
+        """What a table has that its model does not say, and that would be lost in a rebuild."""
+        definitions, constraints, options = _definitions(work.have.statement)
+        shared = [text for name, text in definitions.items() if name in work.want.columns]
+        there, said = (
+            set(TOKEN.findall(text.upper()))
+            for text in (" ".join([*shared, *constraints, options]), work.want.statement)
+        )
+        return [word for word in ("CHECK", "COLLATE", "STRICT", "AUTOINCREMENT") if word in there - said]
+
+    def _relaxed(self, work):
+        """Columns may be NULL from now on: the schema's text says so, and no row is written.
+
+        As https://sqlite.org/lang_altertable.html#otheralter has it, section 7.
+        """
+        name, text = work.want.name, work.have.statement
+        for column in work.relaxed:
+            text = text.replace(column.definition, _without_not_null(column.definition), 1)
+        statements = (
+            "PRAGMA writable_schema = 1",
+            f"UPDATE sqlite_master SET sql = {self.literal(text)}"
+            f" WHERE type = 'table' AND name = {self.literal(name)}",
+            "PRAGMA writable_schema = RESET",
+            "CREATE TABLE _evolve_notice (id)",  # so that other connections read the schema again
+            "DROP TABLE _evolve_notice",
+        )
+        names = ", ".join(column.name for column in work.relaxed)
+        return Step(SAFE, name, f"Let column {name}.{names} be NULL: no model has it.", statements, order=4)
 
     def _is_simple(self, work, column, filling):
         """Whether ALTER TABLE ADD COLUMN makes it as the models have it."""
@@ -1116,7 +1185,8 @@ class Sqlite(Engine):
     def _create_made(self, work, kept):
         """CREATE TABLE as the models have it, under its temporary name and with the columns `kept`."""
         definitions, constraints, options = _definitions(work.want.statement)
-        names, loose = {column.name for column in kept}, {column.name for column in work.relaxed}
+        names = {c.name for c in kept if "REFERENCES" not in c.definition.upper()}
+        loose = {column.name for column in work.relaxed}
         lines = [
             *definitions.values(),
             *(_without_not_null(c.definition) if c.name in loose else c.definition for c in kept),
@@ -1130,7 +1200,7 @@ class Sqlite(Engine):
         found = [index for index in work.have.indexes if not index.is_constraint]
         twins = {index: index for index in work.want.indexes}
         found += [twins[index] for index in work.have.indexes if index.is_constraint and index in twins]
-        lost = [index for index in work.lost_indexes if drop or index.unique]
+        lost = [index for index in work.lost_indexes if drop or work.is_in_the_way(index)]
         pairs = work.new_indexes if drop else work.loosened
         gone = [*lost, *(old for _, old in pairs)]
         return [index for index in found if index not in gone] + [index for index, _ in pairs]
@@ -1314,7 +1384,7 @@ class Postgresql(Engine):
             self.do(
                 f"CREATE FUNCTION pg_temp.evolve_fits({old.type}) RETURNS boolean LANGUAGE plpgsql"
                 f" AS $evolve$BEGIN"
-                f" RETURN ({value})::{_direct(new.type, old.type)}{old.type} IS NOT DISTINCT FROM $1;"
+                f" RETURN {self.converted(f'({value})', new.type, old.type)} IS NOT DISTINCT FROM $1;"
                 " EXCEPTION WHEN others THEN RETURN false; END$evolve$"
             )
             source = f"FROM {table} WHERE {column} IS NOT NULL AND NOT pg_temp.evolve_fits({column})"
@@ -1323,16 +1393,24 @@ class Postgresql(Engine):
         return found
 
     def converted(self, value, old, new):
+        if old != new and "bytea" in (old, new):  # bytes are UTF-8, not their hexadecimal digits
+            old_text = f"convert_from({value}, 'UTF8')"
+            return f"{old_text}::{new}" if old == "bytea" else f"convert_to({value}::text, 'UTF8')"
         return f"{value}::{_direct(old, new)}{new}"
 
     @contextmanager
     def alone(self):
         with self.database.atomic():
+            self.do(f"SET LOCAL lock_timeout = '{TURN_SECONDS}s'")
             self.all("SELECT pg_advisory_xact_lock(hashtext('evolve ' || current_schema()))")
             self.do(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
             # What they would check later is in the way of ALTER TABLE.
             self.do("SET CONSTRAINTS ALL IMMEDIATE")
             yield
+
+    def hold(self, tables):
+        if there := tables & self.read().keys():
+            self.do(f"LOCK TABLE {self.names(sorted(there))} IN ACCESS EXCLUSIVE MODE")
 
     def change_column(self, table, old, new):
         column = f"ALTER TABLE {table} ALTER COLUMN {self.quote(new.name)}"
@@ -1360,12 +1438,12 @@ class Postgresql(Engine):
         return f"/* {trigger.when} */ BEGIN {body} RETURN {result}; END"
 
     def make_trigger(self, trigger, table, body):
-        name = self.quote(trigger.name)
+        name, function = self.quote(trigger.name), self.quote(f"{table}_{trigger.name}")
         return (
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
             f" AS $evolve${self.trigger_text(trigger, table, body)}$evolve$",
             f"CREATE TRIGGER {name} {trigger.when} ON {self.quote(table)}"
-            f" FOR EACH ROW EXECUTE FUNCTION {name}()",
+            f" FOR EACH ROW EXECUTE FUNCTION {function}()",
         )
 
     def drop_trigger(self, trigger, table):
@@ -1442,7 +1520,7 @@ class Mysql(Engine):
     def defined(self, column, default=None):
         text = column.definition
         if column.null:
-            text = re.sub(r"\bNOT NULL\b", "NULL", text)
+            text = re.sub(r"('(?:[^']|'')*')|\bNOT NULL\b", lambda found: found[1] or "NULL", text)
         if default is not None:
             text += f" DEFAULT ({default})"  # MySQL takes none for a text without these
         return text
@@ -1457,7 +1535,8 @@ class Mysql(Engine):
                 self.do(f"DROP DATABASE IF EXISTS {self.quote(name)}")
                 self.do(f"CREATE DATABASE {self.quote(name)} CHARACTER SET {charset} COLLATE {collation}")
             except peewee.DatabaseError as error:
-                raise Refused(f"a comparison needs the right to make the database {name} ({error})") from None
+                said = f"a comparison needs all rights on a database {name}, which it makes and drops"
+                raise Refused(f"{said}: {error.args[-1]}") from None
             try:
                 self.do(f"USE {self.quote(name)}")
                 yield name
@@ -1501,8 +1580,8 @@ class Mysql(Engine):
     @contextmanager
     def locked(self):
         name = f"evolve {self.database.database}"[:64]
-        while self.all("SELECT GET_LOCK(%s, %s)", name, LOCK_SECONDS)[0][0] != 1:
-            pass  # somebody else is still at it
+        if self.all("SELECT GET_LOCK(%s, %s)", name, TURN_SECONDS)[0][0] != 1:
+            raise Refused("another process has been changing the schema for long; look what it is at")
         try:
             yield
         finally:

@@ -27,7 +27,8 @@ def with_database(function):
     @wraps(function)
     def connected(*args, **kwargs):
         with refusals():
-            for line in schema.prepare(current_app.config["SCHEMA_EVOLVE"] == "auto"):
+            done, _ = schema.prepare(current_app.config["SCHEMA_EVOLVE"] == "auto")
+            for line in done:
                 click.echo(line, err=True)
             database.connect(reuse_if_open=True)
         try:
@@ -167,6 +168,10 @@ def schema_plan():
             click.echo(f"    {line}")
     for risk in dict.fromkeys(step.risk for step in steps):
         click.echo(f"({risk}: {schema.MEANING[risk]})")
+    if steps:
+        click.echo(
+            "The statements are for reading: `flask schema apply` runs them in one piece, with checks."
+        )
     click.echo(schema.advice(steps))
 
 

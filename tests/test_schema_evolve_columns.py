@@ -123,7 +123,7 @@ def test_a_column_that_needs_a_value_is_impossible_while_there_are_rows(database
     steps = plan(database, [changed])
 
     assert impossible(steps) == (
-        "Column book.pages may not be NULL and has no default, and there are 4 rows (1; 2; 3)."
+        "Column book.pages may not be NULL and has no default. Rows in the way: 4. Among them: 1; 2; 3."
         " Give the field a default, or null=True."
     )
     assert [step.sentence for step in run(steps, ALL, Path("never made"))] == [steps[0].sentence]
@@ -174,7 +174,7 @@ def test_a_narrower_text_is_impossible_for_rows_that_do_not_fit(database, books)
     said = impossible(steps)
 
     assert "Column book.title cannot become " in said
-    assert "4 rows do not fit (" in said and said.count("'long ") == 3
+    assert "Rows in the way: 4. Among them: " in said and said.count("'long ") == 3
     run(steps, {SAFE, SLOW})
     assert books.select().where(books.title == "long 3").count() == 1
 
@@ -238,7 +238,7 @@ def test_a_type_that_does_not_fit_is_impossible_and_says_how_many_rows(database,
     steps = plan(database, [toy(database, "fact", value=new.clone())])
 
     said = impossible(steps)
-    assert "Column fact.value cannot become " in said and f"{count} rows do not fit (" in said
+    assert "Column fact.value cannot become " in said and f"Rows in the way: {count}. Among" in said
     assert said.count("; ") == min(count, 3) - 1
     assert len(run(steps, ALL, Path("never made"))) == 1
     assert dump(database) == kept
@@ -277,7 +277,7 @@ def test_rows_that_are_null_make_not_null_impossible(database):
     steps = plan(database, [book(database)])
 
     assert impossible(steps) == (
-        "Column book.title may no longer be NULL, and is in 4 rows (2; 3; 4)."
+        "Column book.title may no longer be NULL. Rows in the way: 4. Among them: 2; 3; 4."
         " Fill these rows first, or give the field a default."
     )
 
