@@ -116,13 +116,15 @@ def run(
     allowed: Iterable[str] = (SAFE,),
     backups: Path | None = None,
     done: list | None = None,
+    lock_seconds: int | None = None,
 ) -> list[Step]:
     """Apply those of `steps` whose risk is in `allowed`; returns what is left to do afterwards.
 
     Who comes second waits for the first and does what is then left. All is one transaction, except on MariaDB
     and MySQL, which commit each statement: there the next run goes on where this one broke. What builds on a
     rename that is not allowed waits with it. Destructive steps need a folder for `backups`. What this run
-    did, and not another, goes to the list `done`. Raises peewee.DatabaseError or OSError.
+    did, and not another, goes to the list `done`. `lock_seconds` is how long a change waits on a server for
+    others who use its table, while more of them wait behind it. Raises peewee.DatabaseError or OSError.
     """
     steps, allowed = list(steps), set(allowed) - {IMPOSSIBLE}
     if not any(step.risk in allowed for step in steps):
@@ -132,7 +134,7 @@ def run(
     comparison, asked = steps[0].origin, {step.sentence for step in steps}
     known, applied = {step.sentence for step in comparison.found}, []
     with _connected(comparison.database):
-        with comparison.engine.alone():
+        with comparison.engine.alone(lock_seconds or LOCK_SECONDS):
             for risks in ({RENAME} & allowed, allowed):  # the rest is planned on what the renames leave
                 if risks:
                     comparison.engine.hold(
@@ -975,11 +977,11 @@ class Sqlite(Engine):
         return found
 
     @contextmanager
-    def alone(self):
+    def alone(self, lock_seconds):
         if self.database.in_transaction():
             raise Refused("a schema is not changed inside a transaction")
         waits, guarded = (self.all(f"PRAGMA {name}")[0][0] for name in ("busy_timeout", "foreign_keys"))
-        self.all(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
+        self.all(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")  # readers do not wait behind it
         self.all("PRAGMA foreign_keys = 0")  # else dropping the old table empties those that refer to it
         try:
             with self.database.transaction("IMMEDIATE"):
@@ -1399,11 +1401,11 @@ class Postgresql(Engine):
         return f"{value}::{_direct(old, new)}{new}"
 
     @contextmanager
-    def alone(self):
+    def alone(self, lock_seconds):
         with self.database.atomic():
             self.do(f"SET LOCAL lock_timeout = '{TURN_SECONDS}s'")
             self.all("SELECT pg_advisory_xact_lock(hashtext('evolve ' || current_schema()))")
-            self.do(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            self.do(f"SET LOCAL lock_timeout = '{lock_seconds}s'")
             # What they would check later is in the way of ALTER TABLE.
             self.do("SET CONSTRAINTS ALL IMMEDIATE")
             yield
@@ -1589,10 +1591,10 @@ class Mysql(Engine):
                 self.all("SELECT RELEASE_LOCK(%s)", name)
 
     @contextmanager
-    def alone(self):
+    def alone(self, lock_seconds):
         waits = self.all("SELECT @@lock_wait_timeout")[0][0]
         with self.locked():
-            self.do(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
+            self.do(f"SET SESSION lock_wait_timeout = {lock_seconds}")
             try:
                 yield
             finally:

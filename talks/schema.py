@@ -7,6 +7,7 @@ from models import TABLES, database
 from schema_evolve import DESTRUCTIVE, IMPOSSIBLE, RENAME, SAFE, SLOW, plan, run
 from talks.databases import patiently
 
+START_LOCK_SECONDS = 3  # readers of the running site wait behind a start that waits for a dump
 MEANING = {
     SAFE: "quick, and nothing is lost",
     SLOW: "writes every row of a table",
@@ -30,7 +31,7 @@ def prepare(automatic: bool) -> tuple[list[str], list[str]]:
         database.settle()
         is_new, done = not database.get_tables(), []
         steps = plan(database, TABLES)
-        rest = run(steps, done=done) if automatic else steps
+        rest = run(steps, done=done, lock_seconds=START_LOCK_SECONDS) if automatic else steps
     said = [] if is_new else [f"Done: {step.sentence}" for step in done]
     if any(step.risk == IMPOSSIBLE or step.needed for step in rest):
         raise NotReady("\n".join([*said, _refusal(rest)]))
