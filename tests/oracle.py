@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import struct
 import uuid
 from decimal import Decimal, InvalidOperation
 
@@ -105,20 +106,30 @@ def plain(value):
     if isinstance(value, memoryview | bytearray):
         return bytes(value)
     if isinstance(value, datetime.timedelta):
-        return (datetime.datetime.min + value).time()
+        # MariaDB has negative times, and numbers for all of them.
+        return (datetime.datetime.min + value).time() if value.days >= 0 else -number_of(-value)
     return value
+
+
+def number_of(moment):
+    return int(re.sub(r"\D", "", str(moment)))
 
 
 def same(old, new):
     """Whether two values say the same, whatever their types are."""
+    if isinstance(new, bytes) and not isinstance(old, bytes | str):
+        return said_by(new.decode(errors="replace"), old)
     if isinstance(new, str) and not isinstance(old, str):
         return said_by(new, old)
     if isinstance(old, str) and not isinstance(new, str):
         return said_by(old, new)
+    if type(old) is type(new) is float:  # servers show a short one as if it were not 0.10000000149011612
+        return old == new or struct.pack("f", old) == struct.pack("f", new)
     if {type(old), type(new)} == {float, Decimal}:
         return float(old) == float(new)
-    if isinstance(old, datetime.date | datetime.time) and isinstance(new, int | float | Decimal):
-        return int(new) == int(re.sub(r"\D", "", str(old)))  # MariaDB's numbers for days and times
+    for moment, number in ((old, new), (new, old)):
+        if isinstance(moment, datetime.date | datetime.time) and isinstance(number, int | float | Decimal):
+            return int(number) == number_of(moment)  # as MariaDB has it
     if isinstance(old, datetime.datetime) != isinstance(new, datetime.datetime):
         return str(old)[:10] == str(new)[:10] and "00:00:00" in f"{old}{new}"
     return old == new

@@ -44,7 +44,7 @@ class Try:
         if self.pair.in_stages:
             rest = run(steps, GENTLE)
             self.judge(rest)
-            if not rest or {step.risk for step in rest} == {DESTRUCTIVE}:
+            if all(step.risk == DESTRUCTIVE and step.loses for step in rest):  # only columns are too many
                 self.add_rows(models)
             steps = rest
         rest = run(steps, ALL, self.folder)
