@@ -74,7 +74,6 @@ BAD = {
     "postgresql://ada:s3cret/@db/talks": "a host or port is wrong",
     "postgresql://ada:a#s3cret@db/talks": "use %23",
     "postgresql://ada:1?s3cret@db/talks": "an option after ? is unknown or has a wrong value",
-    "postgresql://ada:s3cret\u2100@db/talks": "hosts, ports or brackets are wrong",
     "postgresql://ada:s3cret@db/talks?sslmod=require": "use application_name, connect_timeout,",
     "postgresql://ada:s3cret@db/talks?connect_timeout=soon": "a wrong value",
     "postgresql://ada:s3cret@db/talks?client_encoding=latin1": "an option after ? is unknown",
