@@ -12,7 +12,7 @@ from urllib.parse import quote
 from dotenv import load_dotenv
 from flask import Flask
 
-from talks.databases import read_address
+from talks.database_urls import read_address
 from talks.layers.limits import parsed_host, site_host
 
 ROOT = Path(__file__).resolve().parent

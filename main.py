@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-import peewee
 from flask import abort, jsonify, make_response, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
@@ -41,7 +40,9 @@ from talks import (
     ui,
     wording,
 )
-from talks.databases import Unsuitable, is_away, open_database, reason
+from talks.database_errors import ERRORS as DATABASE_ERRORS
+from talks.database_errors import explain, is_away
+from talks.databases import Unsuitable, open_database
 from talks.layers.assets import Assets
 from talks.layers.refusals import REQUEST_ID, wants_json
 from talks.mailing import background
@@ -60,7 +61,6 @@ ERRORS = {
     500: "Something broke on our side. Nothing you sent was half-saved. Try again in a minute.",
     503: "The site cannot reach its database at the moment. Try again in a minute.",
 }
-RETRY_SECONDS = "10"
 MOST_COUNTED = 100
 
 
@@ -80,7 +80,7 @@ class SessionCookie(SecureCookieSessionInterface):
         return request.is_secure
 
     def open_session(self, app, request):
-        """None under /api/: there a browser's cookie is nobody, or any site could write in its owner's name."""
+        """None under /api/: any site could write in the name of whom a browser's cookie tells of."""
         return self.session_class() if is_api(request) else super().open_session(app, request)
 
     def save_session(self, app, session, response):
@@ -202,12 +202,12 @@ app.jinja_env.globals["asset"] = assets.url
 def prepare_database():
     """Bring the schema to what this version needs. Call it before the first request, and before a fork."""
     try:
-        lines = schema.prepare(app.config["SCHEMA_EVOLVE"] == "auto")
+        done, waiting = schema.prepare(app.config["SCHEMA_EVOLVE"] == "auto")
     except schema.NotReady as refusal:
         sys.exit(str(refusal))
-    except (peewee.DatabaseError, peewee.InterfaceError, Unsuitable) as error:
-        sys.exit(f"DATABASE_URL: the database cannot be used ({reason(error)})")
-    for line in lines:
+    except (*DATABASE_ERRORS, Unsuitable) as error:
+        sys.exit(explain(error))
+    for line in done + waiting:
         print(line, flush=True)
 
 
@@ -297,18 +297,27 @@ def forged(error):
     )
 
 
-@app.errorhandler(peewee.OperationalError)
+def away_answer():
+    return error_answer(503, ERRORS[503], [("Retry-After", "10")])
+
+
 def unavailable(error):
-    """The database is away or busy."""
+    """The database is away or busy; any other failure with it is ours."""
     if not is_away(error):
         raise error
     log_failure(sys.exc_info())
-    return error_answer(503, ERRORS[503], [("Retry-After", RETRY_SECONDS)])
+    return away_answer()
+
+
+for kind in DATABASE_ERRORS:
+    app.register_error_handler(kind, unavailable)
 
 
 @app.errorhandler(500)
 def broken(error):
-    """Something of ours failed; Flask has logged it."""
+    """Something of ours failed, or the database while a page of an error was made. Flask has logged it."""
+    if is_away(error.original_exception or error):
+        return away_answer()
     return error_answer(500, ERRORS[500])
 
 

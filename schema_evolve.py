@@ -28,6 +28,7 @@ import os
 import re
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -43,12 +44,14 @@ DESTRUCTIVE = "destructive"  # takes something away
 IMPOSSIBLE = "impossible"  # the step's cure says what to do first
 
 LOCK_SECONDS = 30  # how long a change waits for others who use its table
+TURN_SECONDS = 1_800  # how long a process waits for another that changes the schema
 BATCH = 1_000  # rows filled at once where each gets a value of its own
+MEND = "Change or delete these rows first."
 TEMPORARY = "_evolve_"  # before the name of a table that SQLite rebuilds
 
 
-class CannotCompare(peewee.OperationalError):
-    """The database refuses what a comparison needs; one line for an operator."""
+class Refused(peewee.OperationalError):
+    """What was asked cannot be done on this database; one line for an operator."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,13 @@ class Step:
     sentence: str
     statements: tuple = ()
     cure: str = ""
+    rows: str = ""  # three that stand in the way: their keys, or what they hold
     needed: bool = False
     uses: frozenset = frozenset()  # other tables that must have their new names before
     loses: tuple = ()  # columns whose values go
+    # When: -1 impossible, 0 tables renamed, 1 columns renamed and triggers dropped that may name them,
+    # 2 tables made and foreign keys dropped, 3 unique indexes dropped or made plain, 4 columns, 5 indexes,
+    # 6 foreign keys, 7 other indexes dropped, 8 columns dropped, 9 triggers.
     order: int = 0
     origin: Any = field(default=None, repr=False, compare=False)
 
@@ -90,7 +97,8 @@ class Step:
         return "\n".join(f"{statement};" for statement in self.statements)
 
     def __str__(self):
-        return f"{self.sentence} {self.cure}".rstrip()
+        among = f"Among them: {self.rows}." if self.rows else ""
+        return " ".join(filter(None, (self.sentence, among, self.cure)))
 
 
 def plan(database: peewee.Database, models: Iterable, ignore_tables: Iterable[str] = ()) -> list[Step]:
@@ -103,13 +111,20 @@ def plan(database: peewee.Database, models: Iterable, ignore_tables: Iterable[st
         return Comparison(database, tuple(models), frozenset(ignore_tables)).steps()
 
 
-def run(steps: Iterable[Step], allowed: Iterable[str] = (SAFE,), backups: Path | None = None) -> list[Step]:
+def run(
+    steps: Iterable[Step],
+    allowed: Iterable[str] = (SAFE,),
+    backups: Path | None = None,
+    done: list | None = None,
+    lock_seconds: int | None = None,
+) -> list[Step]:
     """Apply those of `steps` whose risk is in `allowed`; returns what is left to do afterwards.
 
     Who comes second waits for the first and does what is then left. All is one transaction, except on MariaDB
     and MySQL, which commit each statement: there the next run goes on where this one broke. What builds on a
-    rename that is not allowed waits with it. Destructive steps need a folder for `backups`. Raises
-    peewee.DatabaseError or OSError.
+    rename that is not allowed waits with it. Destructive steps need a folder for `backups`. What this run
+    did, and not another, goes to the list `done`. `lock_seconds` is how long a change waits on a server for
+    others who use its table, while more of them wait behind it. Raises peewee.DatabaseError or OSError.
     """
     steps, allowed = list(steps), set(allowed) - {IMPOSSIBLE}
     if not any(step.risk in allowed for step in steps):
@@ -117,15 +132,21 @@ def run(steps: Iterable[Step], allowed: Iterable[str] = (SAFE,), backups: Path |
     if DESTRUCTIVE in allowed and backups is None:
         raise ValueError("destructive steps need a folder for backups")
     comparison, asked = steps[0].origin, {step.sentence for step in steps}
-    known = {step.sentence for step in comparison.found}
+    known, applied = {step.sentence for step in comparison.found}, []
     with _connected(comparison.database):
-        with comparison.engine.alone():
+        with comparison.engine.alone(lock_seconds or LOCK_SECONDS):
             for risks in ({RENAME} & allowed, allowed):  # the rest is planned on what the renames leave
                 if risks:
+                    comparison.engine.hold(
+                        {step.table for step in steps if step.risk in risks & {SLOW, DESTRUCTIVE}}
+                    )
                     ready = _ready(comparison.steps(), asked, known, risks)
-                    if any(step.risk == DESTRUCTIVE for step in ready):
+                    if any(step.loses for step in ready):
                         comparison.engine.back_up(ready, Path(backups))
                     comparison.engine.apply(ready)
+                    applied += ready
+        if done is not None:
+            done += applied
         return comparison.steps()
 
 
@@ -137,7 +158,8 @@ def _ready(steps, asked, known, risks):
         if step.risk in risks
         and (step.sentence in asked or step.sentence not in known and step.risk != DESTRUCTIVE)
     ]
-    waiting = {step.table for step in steps if step.risk == RENAME and step not in chosen}
+    left = [step for step in steps if step.risk == RENAME and step not in chosen]
+    waiting = {name for step in left for name in (step.table, *step.uses)}
     return [step for step in chosen if not waiting & {step.table, *step.uses}]
 
 
@@ -163,6 +185,7 @@ class Column:
     primary: bool = False
     generated: bool = field(default=False, compare=False)
     definition: str = field(default="", compare=False)  # as it stands in CREATE TABLE
+    collation: str = field(default="", compare=False)  # a clause
 
 
 @dataclass(frozen=True)
@@ -175,10 +198,9 @@ class ForeignKey:
     name: str = field(default="", compare=False)
 
     def __str__(self):
-        rules = (
-            f", on delete {self.on_delete or 'no action'}, on update {self.on_update or 'no action'}".lower()
-        )
-        return f"({', '.join(self.columns)}) to {self.table} ({', '.join(self.targets)}){rules}"
+        delete, update = (rule.lower() or "no action" for rule in (self.on_delete, self.on_update))
+        there = f"{self.table} ({', '.join(self.targets)})"
+        return f"({', '.join(self.columns)}) to {there}, on delete {delete}, on update {update}"
 
 
 @dataclass(frozen=True)
@@ -195,7 +217,8 @@ class Index:
 
     @property
     def predicate(self):
-        return self.definition.partition(" WHERE ")[2]
+        tokens = TOKEN.findall(self.definition)
+        return "".join(tokens[tokens.index("WHERE") + 1 :]) if "WHERE" in tokens else ""
 
 
 @dataclass
@@ -213,10 +236,10 @@ class Table:
         return tuple(column.name for column in self.columns.values() if column.primary)
 
     def renamed(self, columns, tables):
-        """This table as it will be when columns and tables (old name -> new) are renamed."""
+        """This table when tables (old name -> new) and columns ((new table, old name) -> new) are renamed."""
 
-        def new(names):
-            return tuple(columns.get(name, name) for name in names)
+        def new(names, table=self.name):
+            return tuple(columns.get((tables.get(table, table), name), name) for name in names)
 
         return replace(
             self,
@@ -226,8 +249,13 @@ class Table:
                 for old, name in zip(self.columns, new(self.columns), strict=True)
             },
             foreign_keys=[
-                replace(k, columns=new(k.columns), table=tables.get(k.table, k.table))
-                for k in self.foreign_keys
+                replace(
+                    key,
+                    columns=new(key.columns),
+                    table=tables.get(key.table, key.table),
+                    targets=new(key.targets, key.table),
+                )
+                for key in self.foreign_keys
             ],
             indexes=[replace(index, columns=new(index.columns)) for index in self.indexes],
         )
@@ -249,7 +277,11 @@ class Fill:
         table, column, key = map(engine.quote, (self.table, self.column, self.key))
         mark = engine.database.param
         find = f"SELECT {key} FROM {table} WHERE {column} IS NULL ORDER BY {key} LIMIT {BATCH}"
+        before = None
         while rows := engine.all(find):
+            if rows == before:
+                raise Refused(f"{self.table}: the rows with {self.key} {_shown(rows[:3])} cannot be filled")
+            before = rows
             for (value,) in rows:
                 engine.all(f"UPDATE {table} SET {column} = {mark} WHERE {key} = {mark}", self.make(), value)
 
@@ -260,9 +292,8 @@ class Work:
 
     have: Table
     want: Table
-    added: list[tuple[Column, Any]] = field(
-        default_factory=list
-    )  # with what fills it: None, a literal, a Fill
+    # With what fills it: None, a literal, a Fill.
+    added: list[tuple[Column, Any]] = field(default_factory=list)
     changed: list[tuple[Column, Column, Any]] = field(default_factory=list)  # from, to, what fills NULL
     gone: list[Column] = field(default_factory=list)
     new_keys: list[ForeignKey] = field(default_factory=list)
@@ -272,13 +303,37 @@ class Work:
     is_stuck: bool = False  # something of this table is impossible
 
     @property
+    def loosened(self):
+        """Unique indexes that become plain ones: before columns are filled, as unique ones that go."""
+        return [(new, old) for new, old in self.new_indexes if old and old.unique and not new.unique]
+
+    @property
+    def filled(self):
+        """Names of columns that get values where they have none."""
+        return {column.name for *_, column, filling in (*self.added, *self.changed) if filling}
+
+    @property
+    def late(self):
+        """Names of columns that cannot become what they should be."""
+        coming = {column.name for *_, column, _ in (*self.added, *self.changed)}
+        same = {name for name, column in self.want.columns.items() if self.have.columns.get(name) == column}
+        return self.want.columns.keys() - coming - same - set(self.want.key)
+
+    def leave(self, names):
+        """Let these columns be as they are."""
+        self.added = [pair for pair in self.added if pair[0].name not in names]
+        self.changed = [change for change in self.changed if change[1].name not in names]
+
+    def is_in_the_way(self, index):
+        """Whether a unique index that goes would refuse what columns are filled with."""
+        return index.unique and not {new.name for _, new, fill in self.changed if fill}.isdisjoint(
+            index.columns
+        )
+
+    @property
     def relaxed(self):
         """Columns no model has, and which a row of the new code could not leave out."""
-        return [
-            column
-            for column in self.gone
-            if not column.null and column.default is None and not column.primary
-        ]
+        return [column for column in self.gone if not column.null and column.default is None]
 
 
 class Comparison:
@@ -287,6 +342,7 @@ class Comparison:
     def __init__(self, database, models, ignored):
         self.database = database
         self.engine = _engine(database)
+        self.made = {}  # what callable defaults gave: a step that is planned anew is still the same step
         self.models = [
             model for model in peewee.sort_models(models)
             if getattr(model._meta, "evolve", True) and model._meta.table_name not in ignored
@@ -294,8 +350,17 @@ class Comparison:
         ]  # fmt: skip
 
     def steps(self):
-        self.found, self.emptiness = [], {}
-        self.live = self.engine.read()
+        while True:
+            self.live = seen = self.engine.read()
+            try:
+                return self._steps()
+            except peewee.DatabaseError:
+                # Perhaps another process is renaming what is looked at: then look again.
+                if self.database.in_transaction() or self.engine.read() == seen:
+                    raise
+
+    def _steps(self):
+        self.found = []
         wanted = self.engine.shadow(_with_references(self.models))
         self._rename()
         for model in self.models:
@@ -310,9 +375,10 @@ class Comparison:
     def _add(self, *values, **named):
         self.found.append(Step(*values, **named, origin=self))
 
-    def _impossible(self, work, sentence, cure):
+    def _impossible(self, work, sentence, cure, count=0, rows=""):
         work.is_stuck = True
-        self._add(IMPOSSIBLE, work.want.name, sentence, cure=cure, order=-1)
+        sentence += f" Rows in the way: {count}." if count else ""
+        self._add(IMPOSSIBLE, work.want.name, sentence, cure=cure, rows=rows, order=-1)
 
     def _rename(self):
         """Give the live tables their new names here, and remember what they are called there."""
@@ -324,7 +390,8 @@ class Comparison:
                 tables[old] = new
                 sentence = f"Rename table {old} to {new}."
                 statement = f"ALTER TABLE {quote(old)} RENAME TO {quote(new)}"
-                self._add(RENAME, new, sentence, (statement,), needed=True, order=0)
+                uses = frozenset({old})  # by a table made anew
+                self._add(RENAME, new, sentence, (statement,), needed=True, uses=uses, order=0)
         self.old_tables = {new: old for old, new in tables.items()}
         for model in self.models:
             name, combined = model._meta.table_name, model._meta.combined
@@ -338,27 +405,27 @@ class Comparison:
                     statement = f"ALTER TABLE {quote(name)} RENAME COLUMN {quote(old)} TO {quote(new)}"
                     self._add(RENAME, name, sentence, (statement,), needed=True, order=1)
         self.old_columns = {(table, new): old for (table, old), new in columns.items()}
-        self.live = {}
-        for old, table in live.items():
-            name = tables.get(old, old)
-            here = {old: new for (of, old), new in columns.items() if of == name}
-            self.live[name] = table.renamed(here, tables)
+        self.live = {tables.get(old, old): table.renamed(columns, tables) for old, table in live.items()}
 
     def _there(self, table, column=None):
         """The quoted name that a table or column has in the database now."""
-        name = (
-            self.old_tables.get(table, table)
-            if column is None
-            else self.old_columns.get((table, column), column)
-        )
-        return self.engine.quote(name)
+        if column is None:
+            return self.engine.quote(self.old_tables.get(table, table))
+        return self.engine.quote(self.old_columns.get((table, column), column))
 
     def _create(self, model, want):
         uses = frozenset(key.table for key in want.foreign_keys) - {want.name}
-        statements = self.engine.create(model)
+        statements, taken = self.engine.create(model), self._index_names()
+        for name in taken & {index.name for index in want.indexes}:  # by a table that had this one's name
+            free = self.engine.quote(_free(name, taken))
+            name = self.engine.quote(name)
+            statements = tuple(sql.replace(f"INDEX {name} ON", f"INDEX {free} ON") for sql in statements)
         self._add(SAFE, want.name, f"Create table {want.name}.", statements, needed=True, uses=uses, order=2)
         if late := self.engine.late_keys(model):
             self._add(SAFE, want.name, f"Add foreign keys of {want.name}.", late, uses=uses, order=6)
+
+    def _index_names(self):
+        return {index.name for table in self.live.values() for index in table.indexes}
 
     def _declare_triggers(self, model):
         table = model._meta.table_name
@@ -367,17 +434,25 @@ class Comparison:
             body = trigger.body_for(self.engine.name)
             if body is None or have.get(trigger.name) == self.engine.trigger_text(trigger, table, body):
                 continue
-            statements = self.engine.make_trigger(trigger, table, body)
+            verb, statements = "Create", self.engine.make_trigger(trigger, table, body)
             if trigger.name in have:
-                statements = (self.engine.drop_trigger(trigger, table), *statements)
-            verb = "Replace" if trigger.name in have else "Create"
-            self._add(SAFE, table, f"{verb} trigger {trigger.name} of {table}.", statements, order=9)
+                drop = (self.engine.drop_trigger(trigger, table),)
+                if self.old_tables or self.old_columns:  # it may name them, and fire before its turn comes
+                    self._add(
+                        RENAME, table, f"Drop the old trigger {trigger.name} of {table}.", drop, order=1
+                    )
+                else:
+                    verb, statements = "Replace", drop + statements
+            uses = frozenset(re.findall(r"\w+", body)) & self.live.keys()
+            sentence = f"{verb} trigger {trigger.name} of {table}."
+            self._add(SAFE, table, sentence, statements, uses=uses, order=9)
 
     def _compare(self, model, want):
         work = Work(self.live[want.name], want)
         self._compare_columns(model, work)
         self._compare_indexes(work)
         self._compare_keys(work)
+        self._wait(work)
         for step in self.engine.steps(work):
             self.found.append(replace(step, origin=self))
 
@@ -404,15 +479,13 @@ class Comparison:
     def _compare_added(self, model, work, column):
         empty = self._is_empty(work.want.name)
         filling = None if empty or column.default is not None else self._filling(model, work, column)
-        if empty or column.null or filling is not None or column.default is not None or column.generated:
+        if empty or column.null or filling or column.default is not None or column.generated:
             work.added.append((column, filling))
         else:
-            count, rows = self._offenders(work, "1 = 1", ())
+            count, rows = self._offenders(work, "1 = 1")
             name = f"{work.want.name}.{column.name}"
-            sentence = (
-                f"Column {name} may not be NULL and has no default, and there are {count} rows ({rows})."
-            )
-            self._impossible(work, sentence, "Give the field a default, or null=True.")
+            sentence = f"Column {name} may not be NULL and has no default."
+            self._impossible(work, sentence, "Give the field a default, or null=True.", count, rows)
 
     def _compare_changed(self, model, work, there, column):
         table, name = work.want.name, f"{work.want.name}.{column.name}"
@@ -420,16 +493,17 @@ class Comparison:
         if there.type != column.type and not self.engine.widens(there, column):
             count, rows = self.engine.misfits(self._there(table), self._key(work), here, there, column)
             if count:
-                sentence = f"Column {name} cannot become {column.type}, which was {there.type}"
-                found = f"{count} rows do not fit ({_shown(rows)})"
-                self._impossible(work, f"{sentence}: {found}.", "Change these rows first, or keep the type.")
+                sentence = f"Column {name} cannot become {column.type}, which was {there.type}."
+                self._impossible(work, sentence, MEND, count, rows)
                 return
         if there.null and not column.null:
-            count, rows = self._offenders(work, f"{here} IS NULL", ())
+            count, rows = self._offenders(work, f"{self.engine.quote(column.name)} IS NULL")
             filling = self._filling(model, work, column) if count else None
-            if count and filling is None:
-                sentence = f"Column {name} may no longer be NULL, and is in {count} rows ({rows})."
-                self._impossible(work, sentence, "Fill these rows first, or give the field a default.")
+            if count and not filling:
+                sentence = f"Column {name} may no longer be NULL."
+                self._impossible(
+                    work, sentence, "Fill these rows first, or give the field a default.", count, rows
+                )
                 return
         work.changed.append((there, column, filling))
 
@@ -438,34 +512,27 @@ class Comparison:
         if column.default is not None:
             return column.default
         field = model._meta.columns[column.name]
-        default = field.default
-        if default is None:
-            return None
-        if callable(default):
-            if field.unique and len(work.have.key) == 1:
-                return Fill(work.want.name, column.name, work.have.key[0], lambda: field.db_value(default()))
-            default = default()
-        return self.engine.literal(field.db_value(default))
+        make = value = field.default
+        if callable(make):
+            value = self.made.setdefault((work.want.name, column.name), make())
+            if value is not None and field.unique and len(work.have.key) == 1:
+                return Fill(work.want.name, column.name, work.have.key[0], lambda: field.db_value(make()))
+        return None if value is None else self.engine.literal(field.db_value(value))
 
     def _compare_indexes(self, work):
         have, want = work.have, work.want
         lost = [
             index for index in have.indexes if index not in want.indexes and not _is_generated(index, work)
         ]
-        taken = {index.name for table in self.live.values() for index in table.indexes}
-        filled = {column.name: filling for *_, column, filling in (*work.added, *work.changed) if filling}
-        there = {"", *have.columns, *(column.name for column, _ in work.added)}
+        taken = self._index_names()
+        filled = work.filled
         for index in want.indexes:
             is_new = index not in have.indexes
-            if not there.issuperset(index.columns):
-                continue  # its column is impossible, and said to be
-            if index.unique and (is_new or filled.keys() & set(index.columns)):
+            if index.unique and (is_new or filled & set(index.columns)):
                 if found := self._duplicates(work, index):
-                    problem = f"{found[0]} rows share values ({found[1]})"
-                    sentence = f"The {index} of {want.name} is impossible: {problem}."
-                    self._impossible(work, sentence, "Change or delete these rows first.")
-                    work.added = [pair for pair in work.added if pair[0].name not in index.columns]
-                    work.changed = [change for change in work.changed if change[1].name not in index.columns]
+                    sentence = f"The {index} of {want.name} cannot be: rows share values."
+                    self._impossible(work, sentence, MEND, *found)
+                    work.leave(index.columns)
                     continue
             if is_new:
                 same = (old for old in lost if old.columns == index.columns and "" not in old.columns)
@@ -479,25 +546,14 @@ class Comparison:
 
     def _duplicates(self, work, index):
         """(number of rows, three of the values) in the way of a unique index; None if nothing is."""
-        added = {column.name: (column, filling) for column, filling in work.added}
-        filled = {column.name: filling for _, column, filling in work.changed if filling}
-        values = []
-        for name in index.columns:
-            column, filling = added.get(name, (None, filled.get(name)))
-            if column and filling is None:
-                filling = column.default
-            if not name or isinstance(filling, Fill) or column and filling is None:
-                return None  # the database judges expressions; values of their own, and NULL, are never alike
-            here = self._there(work.want.name, name)
-            values.append(filling if column else f"COALESCE({here}, {filling})" if filling else here)
-        names = [f"e{number}" for number, _ in enumerate(values)]
-        selected = ", ".join(f"{value} AS {name}" for value, name in zip(values, names, strict=True))
-        where = f" WHERE {index.predicate}" if index.predicate else ""
+        if "" in index.columns:
+            return None  # the database judges expressions
+        names = self.engine.names(index.columns)
+        conditions = [f"{self.engine.quote(name)} IS NOT NULL" for name in index.columns]
+        conditions += [f"({index.predicate})"] if index.predicate else []
         groups = (
-            f"SELECT {', '.join(names)}, COUNT(*) AS n"
-            f" FROM (SELECT {selected} FROM {self._there(work.want.name)}{where}) AS v"
-            f" WHERE {' AND '.join(f'{name} IS NOT NULL' for name in names)}"
-            f" GROUP BY {', '.join(names)} HAVING COUNT(*) > 1"
+            f"SELECT {names}, COUNT(*) AS n FROM {self._future(work)}"
+            f" WHERE {' AND '.join(conditions)} GROUP BY {names} HAVING COUNT(*) > 1"
         )
         count = self.engine.all(f"SELECT SUM(n) FROM ({groups}) AS g")[0][0]
         return count and (count, _shown(row[:-1] for row in self.engine.all(f"{groups} LIMIT 3")))
@@ -505,50 +561,70 @@ class Comparison:
     def _compare_keys(self, work):
         have, want = work.have, work.want
         work.lost_keys = [key for key in have.foreign_keys if key not in want.foreign_keys]
-        retyped = {new.name for old, new, _ in work.changed if old.type != new.type}
-        coming = {column.name for column, _ in work.added}
+        filled = work.filled
         for key in want.foreign_keys:
-            if key in have.foreign_keys or not set(key.columns) <= have.columns.keys() | coming:
+            is_new = key not in have.foreign_keys
+            if work.late & set(key.columns):
                 continue
-            orphans = None if set(key.columns) & (retyped | coming) else self._orphans(work, key)
-            if orphans:
-                found = f"{orphans[0]} rows refer to nothing ({orphans[1]})"
-                sentence = f"The foreign key {want.name} {key} is impossible: {found}."
-                self._impossible(work, sentence, "Change or delete these rows first.")
-            else:
+            count, rows = self._orphans(work, key) if is_new or filled & set(key.columns) else (0, "")
+            if count:
+                sentence = f"The foreign key {want.name} {key} cannot be: rows refer to nothing."
+                self._impossible(work, sentence, MEND, count, rows)
+                work.leave(key.columns)
+            elif is_new:
                 work.new_keys.append(key)
 
+    def _wait(self, work):
+        """Indexes and foreign keys wait for columns that cannot become what they should be."""
+        late = work.late
+        words = [self.engine.quote(name)[1:-1] for name in late]
+        work.new_keys = [key for key in work.new_keys if not late & set(key.columns)]
+        work.new_indexes = [
+            (index, replaced)
+            for index, replaced in work.new_indexes
+            if not late & set(index.columns) and not any(word in index.predicate for word in words)
+        ]
+
+    def _future(self, work):
+        """A subquery: the rows of a table as they will be, NULL where nobody can know yet."""
+        added = {column.name: filling or column.default for column, filling in work.added}
+        changed = {new.name: (old, filling) for old, new, filling in work.changed}
+        selected = []
+        for name, column in work.want.columns.items():
+            value, filling = self._there(work.want.name, name), added.get(name)
+            if name in changed:
+                old, filling = changed[name]
+                value = self.engine.converted(value, old.type, column.type)
+            elif name not in work.have.columns:
+                value = self.engine.converted("NULL", "text", column.type)
+            if filling and not isinstance(filling, Fill):
+                value = f"COALESCE({value}, {filling})"
+            selected.append(f"{value} AS {self.engine.quote(name)}")
+        return f"(SELECT {', '.join(selected)} FROM {self._there(work.want.name)}) c"
+
     def _orphans(self, work, key):
-        """(number of rows, three of them) that refer to nothing; None if there are none."""
-        child = [f"c.{self._there(work.want.name, name)}" for name in key.columns]
+        """(number of rows, three of them) that refer to nothing."""
+        child = [f"c.{self.engine.quote(name)}" for name in key.columns]
         condition = " AND ".join(f"{name} IS NOT NULL" for name in child)
         if key.table in self.live:
             parent = [f"p.{self._there(key.table, name)}" for name in key.targets]
             same = " AND ".join(f"{left} = {right}" for left, right in zip(parent, child, strict=True))
             condition += f" AND NOT EXISTS (SELECT 1 FROM {self._there(key.table)} p WHERE {same})"
-        count, rows = self._offenders(work, condition, key.columns)
-        return count and (count, rows)
+        return self._offenders(work, condition, key.columns)
 
     def _key(self, work):
         """The first column of the primary key, as it is called now; None if there is none."""
         return self._there(work.want.name, work.have.key[0]) if work.have.key else None
 
-    def _offenders(self, work, condition, columns):
+    def _offenders(self, work, condition, columns=()):
         """(number of rows where `condition` holds, three of them)."""
-        source = f"FROM {self._there(work.want.name)} c WHERE {condition}"
-        count = self.engine.all(f"SELECT COUNT(*) {source}")[0][0]
-        if not count:
-            return 0, ""
-        key = self._key(work)
-        shown = [*([key] if key else []), *(self._there(work.want.name, name) for name in columns)]
-        order = f" ORDER BY {key}" if key else ""
-        rows = self.engine.all(f"SELECT {', '.join(shown) or '1'} {source}{order} LIMIT 3")
-        return count, _shown(rows)
+        key = work.want.key[:1]
+        shown = self.engine.names((*key, *columns)) or "1"
+        order = f"ORDER BY {self.engine.names(key)}" if key else ""
+        return self.engine.some(shown, f"FROM {self._future(work)} WHERE {condition}", order)
 
     def _is_empty(self, table):
-        if table not in self.emptiness:
-            self.emptiness[table] = not self.engine.all(f"SELECT 1 FROM {self._there(table)} LIMIT 1")
-        return self.emptiness[table]
+        return not self.engine.all(f"SELECT 1 FROM {self._there(table)} LIMIT 1")
 
 
 def _with_references(models):
@@ -577,12 +653,10 @@ def _free(name, taken):
     return found
 
 
-def _short(values):
-    return ", ".join(repr(value)[:40] for value in values)
-
-
 def _shown(rows):
-    return "; ".join(_short(row) for row in rows)
+    """Rows for people: long values cut, nothing that moves a terminal."""
+    values = [[repr(value) for value in row] for row in rows]
+    return "; ".join(", ".join(v if len(v) <= 40 else f"{v[:39]}…" for v in row) for row in values)
 
 
 class Engine:
@@ -601,22 +675,33 @@ class Engine:
         return ", ".join(map(self.quote, names))
 
     def all(self, sql, *values):
+        if not values and self.database.param == "%s":
+            sql = sql.replace("%", "%%")  # of names and literals
         cursor = self.database.execute_sql(sql, values)
         return cursor.fetchall() if cursor.description else []
 
+    def some(self, shown, source, order=""):
+        """(number of rows, three of them as they are said to people)."""
+        count = self.all(f"SELECT COUNT(*) {source}")[0][0]
+        return count, _shown(self.all(f"SELECT {shown} {source} {order} LIMIT 3")) if count else ""
+
     def do(self, statement):
-        """Run a statement of a step, which may contain per cent signs."""
         if callable(statement):
             statement(self)
         else:
-            self.database.execute_sql(
-                statement if self.database.param == "?" else statement.replace("%", "%%")
-            )
+            self.all(statement)
+
+    def hold(self, tables):
+        """Let nobody write to these tables between the look at their rows and the change."""
 
     def apply(self, steps):
         for step in steps:
             for statement in step.statements:
                 self.do(statement)
+
+    def converted(self, value, old, new):
+        """SQL for a value of another type; only PostgreSQL does not find its way by itself."""
+        return value
 
     def literal(self, value):
         """`value` as it may stand in DDL, which takes no parameters."""
@@ -634,56 +719,61 @@ class Engine:
         late = [key for key in model._meta.refs if key.deferred and self.name != "sqlite"]
         return tuple(manager._create_foreign_key(key).query()[0] for key in late)
 
+    def make(self, models):
+        for statements in (self.create, self.late_keys):
+            for model in models:
+                for statement in statements(model):
+                    self.do(statement)
+
     def steps(self, work):
         name, table = work.want.name, self.quote(work.want.name)
+        moving = {new.name for _, new, _ in work.changed} | {c for key in work.new_keys for c in key.columns}
         for key in work.lost_keys:
-            yield Step(SAFE, name, f"Drop foreign key {name} {key}.", (self.drop_key(table, key),), order=3)
+            # One that only changes, or stands in the way of its column, is no loss.
+            risk = SAFE if set(key.columns) & moving else DESTRUCTIVE
+            yield Step(risk, name, f"Drop foreign key {name} {key}.", (self.drop_key(table, key),), order=2)
         for old, new, filling in work.changed:
-            statements = self.change_column(table, old, new)
             risk = SLOW if filling or self.rewrites(old, new) else SAFE
-            if filling:
-                statements = (*self.fill(name, new, filling), *statements)
-            yield Step(
-                risk,
-                name,
-                f"Change column {name}.{new.name}: {_difference(old, new, filling)}.",
-                statements,
-                order=4,
-            )
+            sentence = f"Change column {name}.{new.name}: {_difference(old, new, filling)}."
+            yield Step(risk, name, sentence, self.change_and_fill(name, old, new, filling), order=4)
         for column, filling in work.added:
             yield self.add_column(work, column, filling)
         for column in work.relaxed:
+            sentence = f"Let column {name}.{column.name} be NULL: no model has it."
             statements = self.change_column(table, column, replace(column, null=True))
-            yield Step(
-                SAFE, name, f"Let column {name}.{column.name} be NULL: no model has it.", statements, order=4
-            )
+            yield Step(SAFE, name, sentence, statements, order=4)
         for index, replaced in work.new_indexes:
             if replaced:
                 sentence = f"Replace the {replaced} of {name} by the {index}."
-                yield Step(SAFE, name, sentence, self.replace_index(table, replaced, index), order=5)
+                order = 3 if (index, replaced) in work.loosened else 5
+                yield Step(SAFE, name, sentence, self.replace_index(table, replaced, index), order=order)
             else:
-                yield Step(
-                    SAFE, name, f"Create {index} of {name}.", (self.create_index(table, index),), order=5
-                )
+                statement = self.create_index(table, index)
+                yield Step(SAFE, name, f"Create {index} of {name}.", (statement,), order=5)
         for key in work.new_keys:
-            uses = frozenset({key.table} - {name})
-            yield Step(
-                SAFE, name, f"Add foreign key {name} {key}.", (self.add_key(table, key),), uses=uses, order=6
-            )
-        yield from self.drop_indexes(work)
+            sentence, uses = f"Add foreign key {name} {key}.", frozenset({key.table} - {name})
+            yield Step(SAFE, name, sentence, (self.add_key(table, key),), uses=uses, order=6)
+        yield from self.drop_indexes(work, work.lost_indexes)
         for column in work.gone:
             statements = (f"ALTER TABLE {table} DROP COLUMN {self.quote(column.name)}",)
-            loses = (column.name,)
-            yield Step(
-                DESTRUCTIVE, name, f"Drop column {name}.{column.name}.", statements, loses=loses, order=8
-            )
+            sentence, loses = f"Drop column {name}.{column.name}.", (column.name,)
+            yield Step(DESTRUCTIVE, name, sentence, statements, loses=loses, order=8)
 
-    def drop_indexes(self, work):
-        """A unique index that goes lets the new code write; any other may be somebody's own."""
+    def drop_indexes(self, work, lost):
+        """What no model declares may be somebody's own: a former version's, or an operator's."""
         name, table = work.want.name, self.quote(work.want.name)
-        for index in work.lost_indexes:
-            risk = SAFE if index.unique else DESTRUCTIVE
-            yield Step(risk, name, f"Drop {index} of {name}.", (self.drop_index(table, index),), order=7)
+        for index in lost:
+            risk, order = (SAFE, 3) if work.is_in_the_way(index) else (DESTRUCTIVE, 7)
+            yield Step(risk, name, f"Drop {index} of {name}.", (self.drop_index(table, index),), order=order)
+
+    def change_and_fill(self, table, old, new, filling):
+        statements, quoted = (), self.quote(table)
+        if filling and old.type != new.type:  # what fills it is of the new type
+            loose = replace(new, null=True)
+            statements, old = self.change_column(quoted, old, loose), loose
+        if filling:
+            statements += self.fill(table, new, filling)
+        return statements + self.change_column(quoted, old, new)
 
     def fill(self, table, column, filling):
         """Statements that leave no NULL in a column that is there."""
@@ -702,17 +792,17 @@ class Engine:
                 filling,
                 *(() if column.null else self.change_column(table, bare, column)),
             )
-        elif filling is not None:  # a default for a moment: no row is written
+        elif filling:  # a default for a moment: no row is written
             statements = (
                 f"ALTER TABLE {table} ADD COLUMN {quoted} {self.defined(column, filling)}",
                 f"ALTER TABLE {table} ALTER COLUMN {quoted} DROP DEFAULT",
             )
         else:
             statements = (f"ALTER TABLE {table} ADD COLUMN {quoted} {self.defined(column)}",)
-        risk = SLOW if isinstance(filling, Fill) else SAFE
-        return Step(
-            risk, name, f"Add column {name}.{_adding(column, filling)}.", statements, needed=True, order=4
-        )
+        is_stored = column.generated and "STORED" in column.definition
+        risk = SLOW if isinstance(filling, Fill) or is_stored else SAFE
+        sentence = f"Add column {name}.{_adding(column, filling)}."
+        return Step(risk, name, sentence, statements, needed=True, order=4)
 
     def replace_index(self, table, old, new):
         return self.drop_index(table, old), self.create_index(table, new)
@@ -728,16 +818,20 @@ class Engine:
         return f"FOREIGN KEY ({self.names(key.columns)}) {self.references(key)}"
 
     def references(self, key):
-        there = f"REFERENCES {self.quote(key.table)} ({self.names(key.targets)})"
+        targets = f" ({self.names(key.targets)})" if all(key.targets) else ""
+        there = f"REFERENCES {self.quote(key.table)}{targets}"
         return (
             there
             + (f" ON DELETE {key.on_delete}" if key.on_delete else "")
             + (f" ON UPDATE {key.on_update}" if key.on_update else "")
         )
 
+    def drop_trigger(self, trigger, table):
+        return f"DROP TRIGGER {self.quote(trigger.name)}"
+
     def back_up(self, steps, folder):
-        """Write what `steps` take away as JSON lines: {"table", "key", "row"}. Returns the path."""
-        with _new_file(folder, "jsonl") as (path, file):
+        """Write what `steps` take away as JSON lines: {"table", "key", "row"}."""
+        with _new_file(folder, "jsonl") as file:
             for table in dict.fromkeys(step.table for step in steps if step.loses):
                 lost = [name for step in steps if step.table == table for name in step.loses]
                 key = self.read()[table].key
@@ -749,7 +843,6 @@ class Engine:
                         "row": dict(zip(lost, values[len(key) :], strict=True)),
                     }
                     file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        return path
 
     def rows(self, table, key, columns):
         """The values of key and columns, row by row, with some of them in memory at a time."""
@@ -766,13 +859,13 @@ class Engine:
             rows = self.all(f"{select} WHERE ({self.names(key)}) > ({marks}){order}", *last)
 
 
-def _difference(old, new, filling=None):
+def _difference(old, new, filling):
     said = []
     if old.type != new.type:
         said.append(f"{new.type}, which was {old.type}")
     if old.null != new.null:
         said.append("may be NULL" if new.null else "may no longer be NULL")
-    if filling is not None:
+    if filling:
         said.append("where it is NULL, " + _filled(filling))
     if old.default != new.default:
         said.append(f"default {new.default or 'none'}, which was {old.default or 'none'}")
@@ -784,7 +877,7 @@ def _filled(filling):
 
 
 def _adding(column, filling):
-    filled = f", {_filled(filling)}" if filling is not None else ""
+    filled = f", {_filled(filling)}" if filling else ""
     return f"{column.name}, {column.type}{filled}"
 
 
@@ -800,9 +893,9 @@ def _new_file(folder, suffix):
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{time.monotonic_ns() % 10**9}"
     path = folder / f"{stamp}.{suffix}"
-    with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+    with open(path, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         try:
-            yield path, file
+            yield file
             file.flush()
             os.fsync(file.fileno())
         except BaseException:
@@ -829,6 +922,7 @@ class Sqlite(Engine):
         FROM sqlite_master m, pragma_index_list(m.name) l, pragma_index_xinfo(l.name) x
         LEFT JOIN sqlite_master i ON i.type = 'index' AND i.name = l.name
         WHERE m.type = 'table' AND l.origin <> 'pk' AND x.key ORDER BY m.name, l.name, x.seqno"""
+    TRIGGERS = "SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger'"
 
     def read(self):
         tables = {}
@@ -839,24 +933,20 @@ class Sqlite(Engine):
             text = definitions.get(name, "")
             column = Column(name, kind, not not_null, default, bool(primary), made, text)
             tables[table].columns[name] = column
-        for table, group in _grouped(self.all(self.KEYS), tables, 2):
+        for table, group in _grouped(self.all(self.KEYS), tables):
             _, _, target, _, _, on_update, on_delete = group[0]
             columns, targets = tuple(row[3] for row in group), tuple(row[4] or "" for row in group)
             table.foreign_keys.append(ForeignKey(columns, target, targets, on_update, on_delete))
-        for table, group in _grouped(self.all(self.INDEXES), tables, 2):
+        for table, group in _grouped(self.all(self.INDEXES), tables):
             _, name, unique, origin, is_partial, *_, sql = group[0]
             columns = tuple(row[5] or "" for row in group)
             how = " ".join(f"{row[7]}{' DESC' if row[6] else ''}" for row in group)
-            # With parentheses of its own the name of a table would be in the way.
-            definition = (
-                sql[sql.index("(", sql.upper().index(" ON ")) :] if sql else f"({self.names(columns)})"
-            )
+            tokens = TOKEN.findall(sql or f"({self.names(columns)})")
+            definition = "".join(tokens[tokens.index("(") :])
             if is_partial or "" in columns:
                 how += re.sub(r"\s+", " ", definition)
             table.indexes.append(Index(columns, bool(unique), how, name, definition, origin == "u"))
-        for name, table, sql in self.all(
-            "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
-        ):
+        for table, name, sql in self.all(self.TRIGGERS):
             if table in tables:
                 tables[table].triggers[name] = sql
         return tables
@@ -867,9 +957,7 @@ class Sqlite(Engine):
             shadow.register_collation(collation, name)
         with shadow:
             engine = Sqlite(shadow)
-            for model in models:
-                for statement in engine.create(model):
-                    shadow.execute_sql(statement)
+            engine.make(models)
             return engine.read()
 
     def widens(self, old, new):
@@ -883,23 +971,22 @@ class Sqlite(Engine):
             f"INSERT INTO temp._evolve_fit SELECT {key or 'NULL'}, {column}, {column}"
             f" FROM {table} WHERE {column} IS NOT NULL"
         )
-        source = f"FROM temp._evolve_fit WHERE {_misfit(new.type)}"
-        count = self.all(f"SELECT COUNT(*) {source}")[0][0]
-        rows = self.all(f"SELECT {'id, ' if key else ''}old {source} LIMIT 3")
+        shown = "id, old" if key else "old"
+        found = self.some(shown, f"FROM temp._evolve_fit WHERE {_misfit(new.type)}")
         self.all("DROP TABLE temp._evolve_fit")
-        return count, rows
+        return found
 
     @contextmanager
-    def alone(self):
+    def alone(self, lock_seconds):
         if self.database.in_transaction():
-            raise CannotCompare("a schema is not changed inside a transaction")
+            raise Refused("a schema is not changed inside a transaction")
         waits, guarded = (self.all(f"PRAGMA {name}")[0][0] for name in ("busy_timeout", "foreign_keys"))
-        self.all(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
+        self.all(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")  # readers do not wait behind it
         self.all("PRAGMA foreign_keys = 0")  # else dropping the old table empties those that refer to it
         try:
             with self.database.transaction("IMMEDIATE"):
                 if self.all("PRAGMA foreign_keys")[0][0]:
-                    raise CannotCompare("foreign keys cannot be switched off on this connection")
+                    raise Refused("foreign keys cannot be switched off on this connection")
                 yield
         finally:
             self.all("PRAGMA legacy_alter_table = 0")
@@ -907,19 +994,25 @@ class Sqlite(Engine):
             self.all(f"PRAGMA busy_timeout = {waits}")
 
     def apply(self, steps):
-        views = {name for name in self.views() if self.view_problem(name) is None}
-        super().apply(steps)
+        views = self.all("SELECT name FROM sqlite_master WHERE type = 'view'")
+        sound = [name for (name,) in views if self.view_problem(name) is None]
         changed = {step.table for step in steps if TEMPORARY in step.statement}
-        for name, table in self.read().items():
-            if changed & {name, *(key.table for key in table.foreign_keys)}:
-                for _, row, parent, _ in self.all(f"PRAGMA foreign_key_check({self.quote(name)})"):
-                    raise peewee.IntegrityError(f"{name}, row {row}, refers to nothing in {parent}")
-        for name in views:
+        before = self.dangling(changed)
+        super().apply(steps)
+        for (name, parent), count in (self.dangling(changed) - before).items():
+            raise peewee.IntegrityError(f"{count} rows of {name} would refer to nothing in {parent}")
+        for name in sound:
             if problem := self.view_problem(name):
-                raise CannotCompare(f"the view {name} would break: {problem}")
+                raise Refused(f"the view {name} would break: {problem}")
 
-    def views(self):
-        return [name for (name,) in self.all("SELECT name FROM sqlite_master WHERE type = 'view'")]
+    def dangling(self, changed):
+        """How many rows refer to nothing, by table and target, in what is changed or refers to it."""
+        found = Counter()
+        for name, table in self.read().items() if changed else ():
+            if changed & {name, *(key.table for key in table.foreign_keys)}:
+                rows = self.all(f"PRAGMA foreign_key_check({self.quote(name)})")
+                found.update((name, parent) for _, _, parent, _ in rows)
+        return found
 
     def view_problem(self, name):
         try:
@@ -928,15 +1021,18 @@ class Sqlite(Engine):
             return error
 
     def back_up(self, steps, folder):
-        """Copy the whole database as it is committed now. Returns the path."""
-        with _new_file(folder, "db") as (path, _), closing(sqlite3.connect(path)) as copy:
-            if self.all("PRAGMA database_list")[0][2]:
+        """Copy the whole database as it is committed now."""
+        live = self.all("PRAGMA database_list")[0][2]
+        with _new_file(folder, "db") as file:
+            if not live:  # in memory
+                file.buffer.write(self.database.connection().serialize())
+                return
+            try:
                 # By a connection of its own: one that holds the write lock waits for itself for ever.
-                with closing(sqlite3.connect(self.database.database)) as source:
+                with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(file.name)) as copy:
                     source.backup(copy)
-            else:  # in memory
-                copy.deserialize(self.database.connection().serialize())
-        return path
+            except sqlite3.Error as error:
+                raise peewee.OperationalError(f"no backup could be written to {file.name}: {error}") from None
 
     def trigger_text(self, trigger, table, body):
         name, table = self.quote(trigger.name), self.quote(table)
@@ -944,9 +1040,6 @@ class Sqlite(Engine):
 
     def make_trigger(self, trigger, table, body):
         return (self.trigger_text(trigger, table, body),)
-
-    def drop_trigger(self, trigger, table):
-        return f"DROP TRIGGER {self.quote(trigger.name)}"
 
     def drop_index(self, table, index):
         return f"DROP INDEX {self.quote(index.name)}"
@@ -958,20 +1051,25 @@ class Sqlite(Engine):
         gone = {column.name for column in work.gone}
         lost_keys = [key for key in work.lost_keys if not gone.issuperset(key.columns)]
         new_keys = [key for key in work.new_keys if key not in inline]
-        lost = [index for index in work.lost_indexes if index.is_constraint]
+        lost = [i for i in work.lost_indexes if i.is_constraint and not gone & set(i.columns)]
         reasons = [
             *(f"change column {new.name}, {_difference(old, new, fill)}" for old, new, fill in work.changed),
             *(f"add column {_adding(new, fill)}" for new, fill in work.added if new.name not in simple),
-            *(f"let column {column.name} be NULL, no model has it" for column in work.relaxed),
             *(f"drop foreign key {key}" for key in lost_keys),
             *(f"add foreign key {key}" for key in new_keys),
             *(f"drop {index}" for index in lost),
         ]  # fmt: skip
+        if work.relaxed:
+            yield self._relaxed(work)
+        if by_hand := self._by_hand(work):
+            reasons = reasons and [*reasons, f"take away {', '.join(by_hand)}, which no model has"]
         if reasons and not work.is_stuck:
             uses = frozenset(key.table for key in work.new_keys) - {name}
             needed = any(column.name not in simple for column, _ in work.added)
             sentence = f"Rebuild table {name}: {'; '.join(reasons)}."
-            yield Step(SLOW, name, sentence, self._rebuilt(work), needed=needed, uses=uses, order=4)
+            risk, loses = (DESTRUCTIVE if by_hand else SLOW), tuple(by_hand)
+            statements = self._rebuilt(work)
+            yield Step(risk, name, sentence, statements, needed=needed, uses=uses, loses=loses, order=4)
         else:
             for column, filling in work.added:
                 if column.name in simple:
@@ -986,15 +1084,44 @@ class Sqlite(Engine):
 
     def _index_steps(self, work, simple):
         """Indexes of their own; a table that waits has those whose columns are there."""
-        work.lost_indexes = [index for index in work.lost_indexes if not index.is_constraint]
         columns = {"", *work.have.columns, *simple}
-        parts = replace(work, added=[], changed=[], gone=[], new_keys=[], lost_keys=[])
-        if work.is_stuck:
-            parts.new_indexes = [pair for pair in work.new_indexes if columns.issuperset(pair[0].columns)]
-        parts.new_indexes = [
-            (index, old if old and not old.is_constraint else None) for index, old in parts.new_indexes
+        new = [
+            (index, old if old and not old.is_constraint else None)
+            for index, old in work.new_indexes
+            if not work.is_stuck or columns.issuperset(index.columns)
         ]
-        yield from super().steps(parts)
+        lost = [index for index in work.lost_indexes if not index.is_constraint]
+        yield from super().steps(Work(work.have, work.want, new_indexes=new))
+        yield from self.drop_indexes(work, lost)
+
+    def _by_hand(self, work):
+        """What a table has that its model does not say, and that would be lost in a rebuild."""
+        definitions, constraints, options = _definitions(work.have.statement)
+        shared = [text for name, text in definitions.items() if name in work.want.columns]
+        there, said = (
+            set(TOKEN.findall(text.upper()))
+            for text in (" ".join([*shared, *constraints, options]), work.want.statement)
+        )
+        return [word for word in ("CHECK", "COLLATE", "STRICT", "AUTOINCREMENT") if word in there - said]
+
+    def _relaxed(self, work):
+        """Columns may be NULL from now on: the schema's text says so, and no row is written.
+
+        As https://sqlite.org/lang_altertable.html#otheralter has it, section 7.
+        """
+        name, text = work.want.name, work.have.statement
+        for column in work.relaxed:
+            text = text.replace(column.definition, _without_not_null(column.definition), 1)
+        statements = (
+            "PRAGMA writable_schema = 1",
+            f"UPDATE sqlite_master SET sql = {self.literal(text)}"
+            f" WHERE type = 'table' AND name = {self.literal(name)}",
+            "PRAGMA writable_schema = RESET",
+            "CREATE TABLE _evolve_notice (id)",  # so that other connections read the schema again
+            "DROP TABLE _evolve_notice",
+        )
+        names = ", ".join(column.name for column in work.relaxed)
+        return Step(SAFE, name, f"Let column {name}.{names} be NULL: no model has it.", statements, order=4)
 
     def _is_simple(self, work, column, filling):
         """Whether ALTER TABLE ADD COLUMN makes it as the models have it."""
@@ -1011,58 +1138,45 @@ class Sqlite(Engine):
         name, table = work.want.name, self.quote(work.want.name)
         refers = "".join(f" {self.references(key)}" for key in keys)
         statements = (f"ALTER TABLE {table} ADD COLUMN {column.definition}{refers}",)
-        if filling is not None:
+        if filling:
             statements += self.fill(name, column, filling)
-        risk = SAFE if filling is None else SLOW
+        risk = SLOW if filling else SAFE
+        sentence = f"Add column {name}.{_adding(column, filling)}."
         uses = frozenset(key.table for key in keys) - {name}
-        return Step(
-            risk,
-            name,
-            f"Add column {name}.{_adding(column, filling)}.",
-            statements,
-            needed=True,
-            uses=uses,
-            order=4,
-        )
+        return Step(risk, name, sentence, statements, needed=True, uses=uses, order=4)
 
     def _rebuilt(self, work, drop=False):
         """Statements that build a table anew as the models have it, with what they do not know or without."""
         have, want, table = work.have, work.want, self.quote(work.want.name)
         made = self.quote(TEMPORARY + want.name)
+        added, changed = ([], []) if drop else (work.added, work.changed)
         kept = [
             column
             for column in have.columns.values()
             if column.name not in want.columns and (column.generated or not drop)
         ]
-        loose = {column.name for column in work.relaxed}
-        definitions, constraints, options = _definitions(want.statement)
-        lines = [
-            *definitions.values(),
-            *(_without_not_null(c.definition) if c.name in loose else c.definition for c in kept),
-            *constraints,
-            *(self.key_clause(key) for key in have.foreign_keys if {c.name for c in kept} & set(key.columns)),
-        ]  # fmt: skip
         before, values = [], {}
-        for column, filling in () if drop else work.added:
+        for column, filling in added:
             if isinstance(filling, Fill):
                 before += [f"ALTER TABLE {table} ADD COLUMN {self.quote(column.name)} {column.type}", filling]
             else:
                 values[column.name] = filling or column.default or "NULL"
-        for _, column, filling in () if drop else work.changed:
-            before += self.fill(want.name, column, filling) if filling is not None else ()
+        for _, column, filling in changed:
+            before += self.fill(want.name, column, filling) if filling else ()
         copied = [c.name for c in (*want.columns.values(), *kept) if not c.generated]
         selected = ", ".join(values.get(name) or self.quote(name) for name in copied)
-        old_sequence = f"SELECT seq FROM sqlite_sequence WHERE name = {self._text(want.name)}"
-        sequence = [
-            f"DELETE FROM sqlite_sequence WHERE name = {self._text(TEMPORARY + want.name)}",
-            f"INSERT INTO sqlite_sequence SELECT {self._text(TEMPORARY + want.name)}, ({old_sequence})",
-        ]
+        old, new = self.literal(want.name), self.literal(TEMPORARY + want.name)
+        sequence = (
+            f"DELETE FROM sqlite_sequence WHERE name = {new}",
+            f"INSERT INTO sqlite_sequence SELECT {new}, (SELECT seq FROM sqlite_sequence WHERE name = {old})",
+        )
         return (
             *before,
+            "PRAGMA foreign_keys = 0",  # it is already, unless somebody runs by hand what is shown
             "PRAGMA legacy_alter_table = 1",  # what refers to the table goes on doing so
-            f"CREATE TABLE {made} ({', '.join(lines)}){options}",
+            self._create_made(work, kept),
             f"INSERT INTO {made} ({self.names(copied)}) SELECT {selected} FROM {table}",
-            *(sequence if "AUTOINCREMENT" in want.statement.upper() else ()),
+            *(sequence if "AUTOINCREMENT" in TOKEN.findall(want.statement.upper()) else ()),
             f"DROP TABLE {table}",
             f"ALTER TABLE {made} RENAME TO {table}",
             "PRAGMA legacy_alter_table = 0",
@@ -1070,19 +1184,28 @@ class Sqlite(Engine):
             *have.triggers.values(),
         )
 
+    def _create_made(self, work, kept):
+        """CREATE TABLE as the models have it, under its temporary name and with the columns `kept`."""
+        definitions, constraints, options = _definitions(work.want.statement)
+        names = {c.name for c in kept if "REFERENCES" not in c.definition.upper()}
+        loose = {column.name for column in work.relaxed}
+        lines = [
+            *definitions.values(),
+            *(_without_not_null(c.definition) if c.name in loose else c.definition for c in kept),
+            *constraints,
+            *(self.key_clause(key) for key in work.have.foreign_keys if names & set(key.columns)),
+        ]
+        return f"CREATE TABLE {self.quote(TEMPORARY + work.want.name)} ({', '.join(lines)}){options}"
+
     def _indexes_after(self, work, drop):
         """The indexes that a table built anew has again."""
         found = [index for index in work.have.indexes if not index.is_constraint]
         twins = {index: index for index in work.want.indexes}
         found += [twins[index] for index in work.have.indexes if index.is_constraint and index in twins]
-        if drop:
-            replaced = [old for _, old in work.new_indexes if old]
-            left = [index for index in found if index not in work.lost_indexes and index not in replaced]
-            found = left + [index for index, _ in work.new_indexes]
-        return found
-
-    def _text(self, value):
-        return "'" + value.replace("'", "''") + "'"
+        lost = [index for index in work.lost_indexes if drop or work.is_in_the_way(index)]
+        pairs = work.new_indexes if drop else work.loosened
+        gone = [*lost, *(old for _, old in pairs)]
+        return [index for index in found if index not in gone] + [index for index, _ in pairs]
 
 
 CONSTANT = re.compile(r"[+-]?[0-9.]+|'(?:[^']|'')*'|[xX]'[0-9a-fA-F]*'|NULL|TRUE|FALSE", re.IGNORECASE)
@@ -1093,7 +1216,8 @@ TOKEN = re.compile(
 
 def _definitions(sql):
     """What stands in a CREATE TABLE: ({column: definition}, [table constraint], what follows)."""
-    tokens = TOKEN.findall(sql)
+    # Without comments: one that reaches to the end of its line would swallow what is put behind it.
+    tokens = [" " if token[:2] in ("--", "/*") else token for token in TOKEN.findall(sql)]
     parts, depth, rest = [[]], 0, []
     for token in tokens[tokens.index("(") + 1 :]:
         depth += (token == "(") - (token == ")")
@@ -1105,7 +1229,7 @@ def _definitions(sql):
             parts[-1].append(token)
     columns, constraints = {}, []
     for part in parts:
-        first = next(token for token in part if not token.isspace() and token[:2] not in ("--", "/*"))
+        first = next(token for token in part if not token.isspace())
         text = "".join(part).strip()
         if first.upper() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
             constraints.append(text)
@@ -1116,16 +1240,13 @@ def _definitions(sql):
 
 
 def _without_not_null(definition):
-    tokens, depth, kept = TOKEN.findall(definition), 0, []
-    words = [token for token in tokens if not token.isspace()]
-    for number, token in enumerate(words):
+    depth, kept = 0, []
+    for token in TOKEN.findall(definition):
         depth += (token == "(") - (token == ")")
-        following = words[number + 1 : number + 2]
-        if depth == 0 and token.upper() == "NOT" and [word.upper() for word in following] == ["NULL"]:
-            continue
-        if depth == 0 and token.upper() == "NULL" and kept and words[number - 1].upper() == "NOT":
-            continue
-        kept.append(token)
+        if depth == 0 and token.upper() == "NULL" and kept[-1].upper() == "NOT":
+            kept.pop()
+        elif not token.isspace():
+            kept.append(token)
     return " ".join(kept)
 
 
@@ -1148,16 +1269,19 @@ def _misfit(kind):
         same = "typeof(new) IN ('integer', 'real')"
     else:
         return "0"
-    as_text = "CAST(new AS TEXT) = CAST(old AS TEXT)"
-    equal = f"CASE WHEN 'text' IN (typeof(old), typeof(new)) THEN {as_text} ELSE new = old END"
+    equal = (
+        "CASE WHEN 'text' NOT IN (typeof(old), typeof(new)) THEN new"
+        " WHEN typeof(old) = 'real' THEN CAST(new AS REAL)"
+        " WHEN typeof(old) = 'integer' THEN CAST(new AS INTEGER) ELSE CAST(new AS TEXT) END = old"
+    )
     return f"NOT ({same} AND {equal})"
 
 
-def _grouped(rows, tables, width):
-    """(Table, rows) for each run of rows that begin alike."""
+def _grouped(rows, tables):
+    """(Table, rows) for each table and name that rows begin with; those of no table of ours are left out."""
     groups = {}
     for row in rows:
-        groups.setdefault(row[:width], []).append(row)
+        groups.setdefault(row[:2], []).append(row)
     return [(tables[first[0]], group) for first, group in groups.items() if first[0] in tables]
 
 
@@ -1169,8 +1293,11 @@ class Postgresql(Engine):
 
     COLUMNS = """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated,
-               pg_get_expr(d.adbin, d.adrelid), COALESCE(a.attnum = ANY(p.conkey), false)
+               pg_get_expr(d.adbin, d.adrelid), COALESCE(a.attnum = ANY(p.conkey), false),
+               ' COLLATE ' || quote_ident(l.collname)
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        JOIN pg_type t ON t.oid = a.atttypid
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation AND l.oid <> t.typcollation
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         LEFT JOIN pg_constraint p ON p.conrelid = c.oid AND p.contype = 'p'
         WHERE c.relnamespace = %s AND c.relkind IN ('r', 'p') ORDER BY c.relname, a.attnum"""
@@ -1203,40 +1330,41 @@ class Postgresql(Engine):
         def all(sql):
             return self.all(sql.replace("%s", where))
 
-        for table, name, kind, not_null, made, default, primary in all(self.COLUMNS):
-            column = Column(name, kind, not not_null, None if made else default, primary, bool(made))
-            text = f"{self.quote(name)} {self.defined(column)}"
+        for table, name, kind, not_null, made, default, primary, collation in all(self.COLUMNS):
+            clause, text = collation or "", ""
             if made:
-                text = f"{self.quote(name)} {kind} GENERATED ALWAYS AS ({default}) STORED"
-            found = tables.setdefault(table, Table(table))
-            found.columns[name] = replace(column, definition=text)
+                text, default = f"{kind}{clause} GENERATED ALWAYS AS ({default}) STORED", None
+            column = Column(name, kind, not not_null, default, primary, bool(made), text, clause)
+            tables.setdefault(table, Table(table)).columns[name] = column
         for table, name, target, on_update, on_delete, columns, targets in all(self.KEYS):
             rules = self.RULES[on_update], self.RULES[on_delete]
             tables[table].foreign_keys.append(
                 ForeignKey(tuple(columns), target, tuple(targets), *rules, name)
             )
         for table, name, unique, is_constraint, sql, options, is_special, columns in all(self.INDEXES):
-            definition = sql[sql.index(" USING ") + 1 :]
+            tokens = TOKEN.findall(sql)
+            definition = "".join(tokens[tokens.index("USING") :])
             how = definition if is_special else options
             index = Index(tuple(columns), unique, how, name, definition, is_constraint)
             if table in tables:
                 tables[table].indexes.append(index)
         for table, name, source in all(self.TRIGGERS):
-            tables[table].triggers[name] = source
+            if table in tables:  # a view has triggers too
+                tables[table].triggers[name] = source
         return tables
 
     def defined(self, column, default=None):
+        if column.generated:
+            return column.definition
         default = default or column.default
-        return f"{column.type}{f' DEFAULT {default}' if default else ''}{'' if column.null else ' NOT NULL'}"
+        text = f"{column.type}{column.collation}{f' DEFAULT {default}' if default else ''}"
+        return text if column.null else f"{text} NOT NULL"
 
     def shadow(self, models):
         path = self.all("SHOW search_path")[0][0]
         with self.database.atomic() as transaction:
             self.do(f"SET LOCAL search_path TO pg_temp, {path}")
-            for make in (self.create, self.late_keys):
-                for model in models:
-                    for statement in make(model):
-                        self.do(statement)
+            self.make(models)
             tables = self.read(temporary=True)
             transaction.rollback()
         return tables
@@ -1258,51 +1386,47 @@ class Postgresql(Engine):
             self.do(
                 f"CREATE FUNCTION pg_temp.evolve_fits({old.type}) RETURNS boolean LANGUAGE plpgsql"
                 f" AS $evolve$BEGIN"
-                f" RETURN ({value})::{_direct(new.type, old.type)}{old.type} IS NOT DISTINCT FROM $1;"
+                f" RETURN {self.converted(f'({value})', new.type, old.type)} IS NOT DISTINCT FROM $1;"
                 " EXCEPTION WHEN others THEN RETURN false; END$evolve$"
             )
             source = f"FROM {table} WHERE {column} IS NOT NULL AND NOT pg_temp.evolve_fits({column})"
-            count = self.all(f"SELECT COUNT(*) {source}")[0][0]
-            rows = count and self.all(f"SELECT {f'{key}, ' if key else ''}{column} {source} LIMIT 3")
+            found = self.some(f"{key}, {column}" if key else column, source)
             transaction.rollback()
-        return count, rows
+        return found
 
     def converted(self, value, old, new):
+        if old != new and "bytea" in (old, new):  # bytes are UTF-8, not their hexadecimal digits
+            old_text = f"convert_from({value}, 'UTF8')"
+            return f"{old_text}::{new}" if old == "bytea" else f"convert_to({value}::text, 'UTF8')"
         return f"{value}::{_direct(old, new)}{new}"
 
     @contextmanager
-    def alone(self):
+    def alone(self, lock_seconds):
         with self.database.atomic():
+            self.do(f"SET LOCAL lock_timeout = '{TURN_SECONDS}s'")
             self.all("SELECT pg_advisory_xact_lock(hashtext('evolve ' || current_schema()))")
-            self.do(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            self.do(f"SET LOCAL lock_timeout = '{lock_seconds}s'")
+            # What they would check later is in the way of ALTER TABLE.
+            self.do("SET CONSTRAINTS ALL IMMEDIATE")
             yield
+
+    def hold(self, tables):
+        if there := tables & self.read().keys():
+            self.do(f"LOCK TABLE {self.names(sorted(there))} IN ACCESS EXCLUSIVE MODE")
 
     def change_column(self, table, old, new):
         column = f"ALTER TABLE {table} ALTER COLUMN {self.quote(new.name)}"
-        statements = []
-        if old.default is not None and (old.default != new.default or old.type != new.type):
+        statements, differs = [], (old.type, old.default) != (new.type, new.default)
+        if differs and old.default is not None:
             statements.append(f"{column} DROP DEFAULT")
         if old.type != new.type:
             using = self.converted(self.quote(new.name), old.type, new.type)
-            statements.append(f"{column} TYPE {new.type} USING {using}")
-        if new.default is not None and (old.default != new.default or old.type != new.type):
+            statements.append(f"{column} TYPE {new.type}{new.collation} USING {using}")
+        if differs and new.default is not None:
             statements.append(f"{column} SET DEFAULT {new.default}")
         if old.null != new.null:
             statements.append(f"{column} {'DROP' if new.null else 'SET'} NOT NULL")
         return tuple(statements)
-
-    def add_column(self, work, column, filling):
-        if column.generated:
-            statement = f"ALTER TABLE {self.quote(work.want.name)} ADD COLUMN {column.definition}"
-            return Step(
-                SLOW,
-                work.want.name,
-                f"Add column {work.want.name}.{_adding(column, None)}.",
-                (statement,),
-                needed=True,
-                order=4,
-            )
-        return super().add_column(work, column, filling)
 
     def drop_key(self, table, key):
         return f"ALTER TABLE {table} DROP CONSTRAINT {self.quote(key.name)}"
@@ -1316,12 +1440,12 @@ class Postgresql(Engine):
         return f"/* {trigger.when} */ BEGIN {body} RETURN {result}; END"
 
     def make_trigger(self, trigger, table, body):
-        name = self.quote(trigger.name)
+        name, function = self.quote(trigger.name), self.quote(f"{table}_{trigger.name}")
         return (
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
+            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
             f" AS $evolve${self.trigger_text(trigger, table, body)}$evolve$",
             f"CREATE TRIGGER {name} {trigger.when} ON {self.quote(table)}"
-            f" FOR EACH ROW EXECUTE FUNCTION {name}()",
+            f" FOR EACH ROW EXECUTE FUNCTION {function}()",
         )
 
     def drop_trigger(self, trigger, table):
@@ -1334,11 +1458,7 @@ def _direct(old, new):
     kinds = {"number" if kind.startswith(numbers) else kind.split("(")[0] for kind in (old, new)}
     if kinds == {"boolean", "number"}:
         return "integer::"
-    straight = (
-        kinds <= {"number"}
-        or all(kind.startswith(("timestamp", "date")) for kind in kinds)
-        or len(kinds) == 1
-    )
+    straight = len(kinds) == 1 or all(kind.startswith(("timestamp", "date")) for kind in kinds)
     return "" if straight else "text::"
 
 
@@ -1351,7 +1471,8 @@ class Mysql(Engine):
 
     COLUMNS = """
         SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, COLUMN_KEY, EXTRA
-        FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+        FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME)
+        WHERE TABLE_SCHEMA = %s AND TABLE_TYPE <> 'VIEW' ORDER BY TABLE_NAME, ORDINAL_POSITION"""
     KEYS = """
         SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME,
                k.REFERENCED_COLUMN_NAME, r.UPDATE_RULE, r.DELETE_RULE
@@ -1370,16 +1491,8 @@ class Mysql(Engine):
 
     def read(self, schema=None):
         schema = schema or self.database.database
-        views = {
-            name
-            for (name,) in self.all(
-                "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = %s", schema
-            )
-        }
         tables = {}
         for table, name, kind, null, default, key, extra in self.all(self.COLUMNS, schema):
-            if table in views:
-                continue
             if table not in tables:
                 statement = self.all(f"SHOW CREATE TABLE {self.quote(schema)}.{self.quote(table)}")[0][1]
                 tables[table] = Table(table, statement=statement)
@@ -1388,11 +1501,11 @@ class Mysql(Engine):
             made = "GENERATED" in extra.upper().replace("DEFAULT_GENERATED", "")
             text = definitions[self.quote(name)]
             tables[table].columns[name] = Column(name, kind, null == "YES", default, key == "PRI", made, text)
-        for table, group in _grouped(self.all(self.KEYS, schema), tables, 2):
+        for table, group in _grouped(self.all(self.KEYS, schema), tables):
             _, name, _, target, _, *rules = group[0]
             columns, targets = tuple(row[2] for row in group), tuple(row[4] for row in group)
             table.foreign_keys.append(ForeignKey(columns, target, targets, *rules, name))
-        for table, group in _grouped(self.all(self.INDEXES, schema), tables, 2):
+        for table, group in _grouped(self.all(self.INDEXES, schema), tables):
             _, name, not_unique, *_ = group[0]
             columns = tuple(row[3] or "" for row in group)
             parts = [
@@ -1409,11 +1522,9 @@ class Mysql(Engine):
     def defined(self, column, default=None):
         text = column.definition
         if column.null:
-            text = re.sub(r"\bNOT NULL\b", "NULL", text)
+            text = re.sub(r"('(?:[^']|'')*')|\bNOT NULL\b", lambda found: found[1] or "NULL", text)
         if default is not None:
-            text += (
-                f" DEFAULT {default}" if getattr(self.database, "mariadb", True) else f" DEFAULT ({default})"
-            )
+            text += f" DEFAULT ({default})"  # MySQL takes none for a text without these
         return text
 
     @contextmanager
@@ -1426,9 +1537,8 @@ class Mysql(Engine):
                 self.do(f"DROP DATABASE IF EXISTS {self.quote(name)}")
                 self.do(f"CREATE DATABASE {self.quote(name)} CHARACTER SET {charset} COLLATE {collation}")
             except peewee.DatabaseError as error:
-                raise CannotCompare(
-                    f"a comparison needs the right to make the database {name} ({error})"
-                ) from None
+                said = f"a comparison needs all rights on a database {name}, which it makes and drops"
+                raise Refused(f"{said}: {error.args[-1]}") from None
             try:
                 self.do(f"USE {self.quote(name)}")
                 yield name
@@ -1438,10 +1548,7 @@ class Mysql(Engine):
 
     def shadow(self, models):
         with self.scratch() as name:
-            for make in (self.create, self.late_keys):
-                for model in models:
-                    for statement in make(model):
-                        self.do(statement)
+            self.make(models)
             return self.read(name)
 
     def literal(self, value):
@@ -1470,14 +1577,13 @@ class Mysql(Engine):
             self.do("UPDATE IGNORE fit SET back = new")
             # A moment comes back with more noughts than a text may have had.
             where = "FROM fit WHERE NOT (back <=> old OR TRIM(TRAILING '.000000' FROM back) <=> old)"
-            count = self.all(f"SELECT COUNT(*) {where}")[0][0]
-            return count, self.all(f"SELECT {'id, ' if key else ''}old {where} LIMIT 3")
+            return self.some("id, old" if key else "old", where)
 
     @contextmanager
     def locked(self):
         name = f"evolve {self.database.database}"[:64]
-        while self.all("SELECT GET_LOCK(%s, %s)", name, LOCK_SECONDS)[0][0] != 1:
-            pass  # somebody else is still at it
+        if self.all("SELECT GET_LOCK(%s, %s)", name, TURN_SECONDS)[0][0] != 1:
+            raise Refused("another process has been changing the schema for long; look what it is at")
         try:
             yield
         finally:
@@ -1485,17 +1591,18 @@ class Mysql(Engine):
                 self.all("SELECT RELEASE_LOCK(%s)", name)
 
     @contextmanager
-    def alone(self):
+    def alone(self, lock_seconds):
         waits = self.all("SELECT @@lock_wait_timeout")[0][0]
         with self.locked():
-            self.do(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}")
-            yield
-            self.do(f"SET SESSION lock_wait_timeout = {waits}")
+            self.do(f"SET SESSION lock_wait_timeout = {lock_seconds}")
+            try:
+                yield
+            finally:
+                with suppress(peewee.DatabaseError):  # as there
+                    self.do(f"SET SESSION lock_wait_timeout = {waits}")
 
     def change_column(self, table, old, new):
-        if old.definition == new.definition:  # a column that is let go
-            return (f"ALTER TABLE {table} MODIFY COLUMN {self.quote(new.name)} {self.defined(new)}",)
-        return (f"ALTER TABLE {table} MODIFY COLUMN {self.quote(new.name)} {new.definition}",)
+        return (f"ALTER TABLE {table} MODIFY COLUMN {self.quote(new.name)} {self.defined(new)}",)
 
     def drop_key(self, table, key):
         return f"ALTER TABLE {table} DROP FOREIGN KEY {self.quote(key.name)}"
@@ -1515,9 +1622,6 @@ class Mysql(Engine):
     def make_trigger(self, trigger, table, body):
         name, table = self.quote(trigger.name), self.quote(table)
         return (f"CREATE TRIGGER {name} {trigger.when} ON {table} FOR EACH ROW BEGIN {body} END",)
-
-    def drop_trigger(self, trigger, table):
-        return f"DROP TRIGGER {self.quote(trigger.name)}"
 
 
 def _engine(database):

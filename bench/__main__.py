@@ -2,7 +2,9 @@
 
 import os
 import sys
+from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))  # the servers of the tests
 # Before anything of ours is imported, as app.py reads its settings then.
 os.environ["TALKS_CONFIG"] = "testing"
 os.environ["SECRET_KEY"] = "nothing is signed here"

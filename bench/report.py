@@ -1,4 +1,4 @@
-"""The table in docs/performance.md: what was measured, when, and on what."""
+"""The tables in docs/performance.md: what was measured, when, and on what."""
 
 import os
 import platform
@@ -10,6 +10,7 @@ HEAD = (
     "| what | page ÷ page | statements ÷ statements | limit | SQL statements | page, ms |\n"
     "|---|---:|---:|---:|---:|---:|"
 )
+HEAD_OF_CHANGES = "| change of the schema | what it costs | limit | seconds |\n|---|---|---:|---:|"
 
 
 def facts(small, large, turns):
@@ -29,9 +30,17 @@ def row(result):
     )
 
 
-def report(results, small, large, turns):
+def row_of_change(change):
+    mark = "" if change.is_within else " **broken**"
+    seconds = "" if change.seconds is None else f"{change.seconds:.2f}"
+    return f"| {change.name} | {change.found} | {change.limit}{mark} | {seconds} |"
+
+
+def report(results, changes, small, large, turns):
     """The whole block between the marks."""
-    return "\n\n".join([facts(small, large, turns), "\n".join([HEAD, *map(row, results)])])
+    tables = ["\n".join([HEAD, *map(row, results)])]
+    tables += ["\n".join([HEAD_OF_CHANGES, *map(row_of_change, changes)])] if changes else []
+    return "\n\n".join([facts(small, large, turns), *tables])
 
 
 def write(path, block):

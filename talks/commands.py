@@ -7,7 +7,6 @@ from functools import wraps
 from pathlib import Path
 
 import click
-import peewee
 from flask import current_app
 from flask.cli import with_appcontext
 from wtforms.validators import ValidationError
@@ -15,7 +14,8 @@ from wtforms.validators import ValidationError
 from forms import read_email
 from models import database
 from talks import accounts, demo, passwords, schema
-from talks.databases import Unsuitable, reason
+from talks.database_errors import ERRORS, explain
+from talks.databases import Unsuitable
 from talks.exchange import pyvideo
 from talks.mailing import outbox
 from talks.purge import purge
@@ -29,7 +29,8 @@ def with_database(function):
     @wraps(function)
     def connected(*args, **kwargs):
         with refusals():
-            for line in schema.prepare(current_app.config["SCHEMA_EVOLVE"] == "auto"):
+            done, _ = schema.prepare(current_app.config["SCHEMA_EVOLVE"] == "auto")
+            for line in done:
                 click.echo(line, err=True)
             database.connect(reuse_if_open=True)
         try:
@@ -47,8 +48,8 @@ def refusals():
         yield
     except schema.NotReady as error:
         raise click.ClickException(str(error)) from None
-    except (peewee.DatabaseError, peewee.InterfaceError, Unsuitable) as error:
-        raise click.ClickException(f"DATABASE_URL: the database cannot be used ({reason(error)}).") from None
+    except (*ERRORS, Unsuitable) as error:
+        raise click.ClickException(explain(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or 'The backup'}: {error.strerror}.") from None
 
@@ -178,10 +179,13 @@ def schema_plan():
         click.echo(f"{step.risk}: {step}")
         for line in step.statement.splitlines():
             click.echo(f"    {line}")
-    risks = dict.fromkeys(step.risk for step in steps)
-    for risk in risks:
+    for risk in dict.fromkeys(step.risk for step in steps):
         click.echo(f"({risk}: {schema.MEANING[risk]})")
-    click.echo(schema.advice(steps) if steps else "Nothing to do: the database is as this version has it.")
+    if steps:
+        click.echo(
+            "The statements are for reading: `flask schema apply` runs them in one piece, with checks."
+        )
+    click.echo(schema.advice(steps))
 
 
 @schema_commands.command("apply")
@@ -199,7 +203,7 @@ def schema_apply(yes):
     for step in left:
         click.echo(f"{step.risk}: {step}")
     if left or not done:
-        click.echo(schema.advice(left) if left else "Nothing to do: the database is as this version has it.")
+        click.echo(schema.advice(left))
     if any(step.risk == schema.IMPOSSIBLE for step in left):
         raise SystemExit(1)
 

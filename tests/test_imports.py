@@ -9,10 +9,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ORDER = ["app", "models", "forms", "talks", "admin", "main"]
 LEAVES = {
-    "schema_evolve", "talks.bodies", "talks.database_urls", "talks.databases", "talks.embeds", "talks.errors",
+    "schema_evolve", "talks.bodies", "talks.connections", "talks.database_errors", "talks.database_urls",
+    "talks.databases", "talks.embeds", "talks.errors",
     "talks.fields", "talks.layers", "talks.links", "talks.markup", "talks.names", "talks.paging",
-    "talks.passwords", "talks.pictures", "talks.signals", "talks.smtp", "talks.stamps", "talks.tokens",
-    "talks.wording",
+    "talks.passwords", "talks.pictures", "talks.pool", "talks.signals", "talks.smtp", "talks.stamps",
+    "talks.tokens", "talks.wording",
 }  # fmt: skip
 
 

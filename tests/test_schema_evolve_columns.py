@@ -13,7 +13,7 @@ from evolving import ALL, ask, column, dump, engine, evolve, impossible, make, o
 from peewee import SQL, CharField, IntegerField, TextField
 
 import schema_evolve
-from schema_evolve import DESTRUCTIVE, RENAME, SAFE, SLOW, plan, run
+from schema_evolve import DESTRUCTIVE, IMPOSSIBLE, RENAME, SAFE, SLOW, plan, run
 
 
 @pytest.fixture
@@ -90,6 +90,15 @@ def test_each_row_gets_its_own_where_values_are_unique(database, books, null):
     assert len({row.guid for row in changed}) == 3
 
 
+def test_a_default_that_gives_nothing_fills_nothing(database, books):
+    nothing = {"default": lambda: None}
+    assert evolve(book(database, isbn=CharField(9, unique=True, null=True, **nothing))) == []
+
+    needed = book(database, isbn=CharField(9, unique=True, **nothing), pages=IntegerField(**nothing))
+    said = [str(step) for step in plan(database, [needed]) if step.risk == IMPOSSIBLE]
+    assert ["isbn" in line or "pages" in line for line in said] == [True, True]
+
+
 def test_more_rows_than_one_batch_get_values_of_their_own(database, books, monkeypatch):
     monkeypatch.setattr(schema_evolve, "BATCH", 2)
     changed = book(database, number=IntegerField(default=itertools.count(1).__next__, unique=True))
@@ -114,7 +123,7 @@ def test_a_column_that_needs_a_value_is_impossible_while_there_are_rows(database
     steps = plan(database, [changed])
 
     assert impossible(steps) == (
-        "Column book.pages may not be NULL and has no default, and there are 4 rows (1; 2; 3)."
+        "Column book.pages may not be NULL and has no default. Rows in the way: 4. Among them: 1; 2; 3."
         " Give the field a default, or null=True."
     )
     assert [step.sentence for step in run(steps, ALL, Path("never made"))] == [steps[0].sentence]
@@ -165,7 +174,7 @@ def test_a_narrower_text_is_impossible_for_rows_that_do_not_fit(database, books)
     said = impossible(steps)
 
     assert "Column book.title cannot become " in said
-    assert "4 rows do not fit (" in said and said.count("'long ") == 3
+    assert "Rows in the way: 4. Among them: " in said and said.count("'long ") == 3
     run(steps, {SAFE, SLOW})
     assert books.select().where(books.title == "long 3").count() == 1
 
@@ -229,7 +238,7 @@ def test_a_type_that_does_not_fit_is_impossible_and_says_how_many_rows(database,
     steps = plan(database, [toy(database, "fact", value=new.clone())])
 
     said = impossible(steps)
-    assert "Column fact.value cannot become " in said and f"{count} rows do not fit (" in said
+    assert "Column fact.value cannot become " in said and f"Rows in the way: {count}. Among" in said
     assert said.count("; ") == min(count, 3) - 1
     assert len(run(steps, ALL, Path("never made"))) == 1
     assert dump(database) == kept
@@ -268,9 +277,28 @@ def test_rows_that_are_null_make_not_null_impossible(database):
     steps = plan(database, [book(database)])
 
     assert impossible(steps) == (
-        "Column book.title may no longer be NULL, and is in 4 rows (2; 3; 4)."
+        "Column book.title may no longer be NULL. Rows in the way: 4. Among them: 2; 3; 4."
         " Fill these rows first, or give the field a default."
     )
+
+
+def test_defaults_of_every_kind_make_no_difference(database):
+    def model(**fields):
+        kinds = {
+            "a": CharField(20, constraints=[SQL("DEFAULT 'it''s (, '")]),
+            "b": peewee.DateTimeField(constraints=[SQL("DEFAULT CURRENT_TIMESTAMP")]),
+            "c": peewee.DecimalField(10, 2, constraints=[SQL("DEFAULT 1.50")]),
+            "d": peewee.BooleanField(constraints=[SQL("DEFAULT TRUE")]),
+            "e": peewee.FloatField(constraints=[SQL("DEFAULT -1.5")]),
+        }
+        return toy(database, "fact", **kinds, **fields)
+
+    make(model())
+    assert plan(database, [model()]) == []
+    assert evolve(model(z=IntegerField(null=True))) == []
+    ask(database, "INSERT INTO fact (z) VALUES (NULL)")
+    row = model(z=IntegerField(null=True)).get()
+    assert (row.a, row.c, row.d, row.e) == ("it's (, ", decimal.Decimal("1.50"), True, -1.5)
 
 
 @pytest.mark.parametrize("old, new", [(None, "7"), ("5", "7"), ("5", None)])
@@ -288,6 +316,15 @@ def test_a_default_of_the_database_changes_for_new_rows_only(database, old, new)
         int(default) if default else None for default in (old, new)
     ]
     assert plan(database, [model(new)]) == []
+
+
+def test_rows_that_are_null_get_a_default_of_the_new_type(database):
+    make(toy(database, "book", title=CharField(40), pages=IntegerField(null=True)))
+    ask(database, "INSERT INTO book (title, pages) VALUES ('A', 5), ('B', NULL)")
+    changed = book(database, pages=CharField(9, default="many", index=True))
+
+    assert evolve(changed) == []
+    assert column(database, "SELECT pages FROM book ORDER BY id") == ["5", "many"]
 
 
 def test_several_changes_of_one_table_happen_together(database, books, tmp_path):

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter, defaultdict
 
 import pytest
+from conftest import clear
 
 import models
 from models import Alias, Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User
@@ -148,3 +149,49 @@ def test_a_second_run_writes_nothing(imported):
     assert (again.added, again.updated, again.kept) == (0, 0, [])
     assert again.unchanged == imported.added
     assert models.database.connection().total_changes == changes
+
+
+def contents():
+    """What an import wrote, without ids and moments, in the order that the database gives it."""
+    return {
+        "talks": list(
+            Talk.select(
+                Talk.imported_key, Talk.title, Talk.slug, Talk.description, Talk.description_html, Talk.date,
+                Talk.language, Talk.license, Talk.duration_s, Talk.video_url, Talk.slides_url, Talk.extra,
+            ).order_by(Talk.imported_key).tuples()
+        ),
+        "speakers": list(
+            TalkSpeaker.select(
+                Talk.imported_key, TalkSpeaker.position, User.username, User.name, User.name_key
+            ).join(Talk).switch(TalkSpeaker).join(User)
+            .order_by(User.name_key, User.username, Talk.imported_key).tuples()
+        ),
+        "tags": list(Tag.select(Tag.key, Tag.name, Tag.slug, Tag.talk_count).order_by(Tag.key).tuples()),
+        "events": list(
+            Event.select(
+                Event.title, Event.slug, Event.series, Event.starts_on, Event.ends_on, Event.talk_count
+            ).order_by(Event.title, Event.slug).tuples()
+        ),
+        "links": list(
+            Link.select(Talk.imported_key, Link.url, Link.kind, Link.label).join(Talk)
+            .order_by(Talk.imported_key, Link.url, Link.kind).tuples()
+        ),
+        "aliases": list(Alias.select(Alias.name, Alias.key).order_by(Alias.name).tuples()),
+    }  # fmt: skip
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_a_server_holds_what_sqlite_holds(imported, request, engine):
+    expected, before = contents(), models.database.obj
+    database = request.getfixturevalue(f"on_{engine}")
+    models.database.initialize(database)
+    database.connect()
+    try:
+        assert pyvideo.run(ARCHIVE).added == imported.added
+        for name, rows in contents().items():
+            assert rows == expected[name]
+    finally:
+        clear(database)
+        database.close()
+        models.database.initialize(before)
