@@ -22,6 +22,7 @@ from peewee import (
 from talks import passwords
 from talks.fields import (
     AutoField,
+    BigIntegerField,
     CharField,
     CivilDateField,
     IntegerField,
@@ -80,6 +81,9 @@ class User(BaseModel, UserMixin):
     member_since = UTCDateTimeField(default=utcnow)
     session_epoch = IntegerField(default=0)  # raising it ends all sessions
     talk_count = IntegerField(default=0)  # published ones; see recount
+    avatar = text(64, constraints=given("''"))  # the name of the uploaded picture's file; "": drawn by us
+    reset_serial = IntegerField(default=0, constraints=given(0))  # raising it ends links that set a password
+    gone_at = UTCDateTimeField(null=True)  # its owner has deleted the account
 
     class Meta:
         indexes = ((("is_speaker", "name_key", "id"), False),)
@@ -500,6 +504,8 @@ class Session(BaseModel):
     created_at = UTCDateTimeField(default=utcnow)
     seen_at = UTCDateTimeField(default=utcnow)  # to the hour
     expires_at = UTCDateTimeField(index=True)
+    browser = text(255, constraints=given("''"))  # as it calls itself, for the list of one's sessions
+    network = text(64, constraints=given("''"))  # keyed digest of where it began
 
     @classmethod
     def begin(cls, user, remembered):
@@ -805,9 +811,98 @@ class Purged(BaseModel):
         indexes = ((("imported_from", "imported_key"), True),)
 
 
+class UsernameHeld(BaseModel):
+    """A username that somebody has asked for and does not have yet."""
+
+    username = LowerCharField(64, unique=True)
+    until = UTCDateTimeField(index=True)
+
+
+class Credential(BaseModel):
+    """A second factor: `kind` is totp, passkey or recovery. Nothing here leaves the site but `name`."""
+
+    user = ForeignKeyField(User, backref="credentials", on_delete="CASCADE")
+    kind = CharField(12)
+    name = text(64)  # of a passkey, for its owner
+    key = CharField(255, null=True, unique=True)  # a passkey's credential id; the digest of a recovery code
+    secret = text(2000)  # of TOTP (base32); a passkey's public key (base64url)
+    counter = BigIntegerField(default=0)  # TOTP: the last time step used; a passkey's signature count
+    created_at = UTCDateTimeField(default=utcnow)
+    confirmed_at = UTCDateTimeField(null=True)  # null: not yet shown to work
+    used_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        indexes = ((("user", "kind"), False),)
+
+
+class Claim(BaseModel):
+    """Something that somebody asks for and another decides.
+
+    `kind` is profile ("this is me", about `profile`), invitation (the same, sent to `email`), speaker (to be
+    allowed to publish) or co_speaker (to be named in `talk`). `status`: open, accepted, refused or withdrawn.
+    """
+
+    kind = CharField(12)
+    user = ForeignKeyField(User, null=True, backref="claims", on_delete="CASCADE")
+    profile = ForeignKeyField(User, null=True, backref="+", on_delete="CASCADE")
+    talk = ForeignKeyField(Talk, null=True, backref="+", on_delete="CASCADE")
+    email = LowerCharField(320, null=True)  # of an invitation
+    words = text(1000)  # what was said for it
+    status = CharField(12, default="open")
+    created_at = UTCDateTimeField(default=utcnow)
+    decided_at = UTCDateTimeField(null=True)
+    decided_by = ForeignKeyField(User, null=True, backref="+", on_delete="SET NULL")
+
+    class Meta:
+        indexes = ((("status", "kind", "created_at"), False), (("user", "kind", "status"), False))
+
+
+class Entry(BaseModel):
+    """One entry of the journal. `status`: pending, approved, rejected, spam or deleted, as a Comment's."""
+
+    author = ForeignKeyField(User, null=True, backref="entries", on_delete="SET NULL", index=False)
+    title = CharField(255)
+    title_key = CharField(255)  # fold(title): an author's are unique
+    body = TextField()  # Markdown, as typed
+    body_html = TextField()  # rendered and cleaned: safe to print
+    created_at = UTCDateTimeField(default=utcnow)
+    edited_at = UTCDateTimeField(null=True)
+    status = CharField(12, default="pending")
+    was = text(12)  # the status before the last decision, for undoing it
+    decided_at = UTCDateTimeField(null=True)
+    talk = ForeignKeyField(Talk, null=True, backref="entries", on_delete="SET NULL", index=False)
+    talk_status = text(12)  # "" without a talk; pending, approved or rejected: whether it shows there
+
+    class Meta:
+        indexes = (
+            (("author", "title_key"), True),
+            (("status", "created_at", "id"), False),
+            (("talk", "talk_status", "created_at"), False),
+        )
+
+
+class AuditEvent(BaseModel):
+    """Who did what to which object, for a year. Rows are added, never changed."""
+
+    at = UTCDateTimeField(default=utcnow, index=True)
+    actor = ForeignKeyField(User, null=True, backref="+", on_delete="SET NULL")
+    actor_name = text(64)  # as it was then: the account may be gone
+    action = CharField(64)  # object.verb: "comment.approve"
+    object_kind = CharField(32)
+    object_id = IntegerField(null=True)
+    object_name = text(255)
+    door = text(16)  # page, api, mail, panel, command
+    network = text(64)  # keyed digest
+    details = JSONTextField(default=dict)  # what changed; no secret
+
+    class Meta:
+        indexes = ((("object_kind", "object_id", "at"), False), (("actor", "at"), False))
+
+
 TABLES = [
     User, Alias, Event, Talk, TalkSpeaker, Link, Tag, TalkTag, Session, LoginAttempt,
     Comment, MailAddress, Muted, OutboxMail, Lease, BlockedWord, Refusal, Purged,
+    UsernameHeld, Credential, Claim, Entry, AuditEvent,
 ]  # fmt: skip
 
 
