@@ -64,6 +64,8 @@ class BaseModel(Model):
 class User(BaseModel, UserMixin):
     """An account and a speaker's profile in one row. Nobody has claimed a profile without an e-mail."""
 
+    NO_PICTURE = "-"  # as an avatar: the owner wants none, so that none is asked of Gravatar
+
     username = LowerCharField(64, unique=True)
     email = LowerCharField(320, unique=True, null=True)
     password_hash = CharField(255, null=True)
@@ -81,7 +83,7 @@ class User(BaseModel, UserMixin):
     member_since = UTCDateTimeField(default=utcnow)
     session_epoch = IntegerField(default=0)  # raising it ends all sessions
     talk_count = IntegerField(default=0)  # published ones; see recount
-    avatar = text(64, constraints=given("''"))  # the name of the uploaded picture's file; "": drawn by us
+    avatar = text(64, constraints=given("''"))  # a file's name; "" (none yet) and NO_PICTURE: drawn by us
     reset_serial = IntegerField(default=0, constraints=given(0))  # raising it ends links that set a password
     gone_at = UTCDateTimeField(null=True)  # its owner has deleted the account
 
@@ -418,7 +420,7 @@ class Talk(BaseModel):
         for talk in talks:
             talk.speakers = []
         if by_id:
-            rows = TalkSpeaker.select(TalkSpeaker, User.id, User.username, User.name, User.email).join(User)
+            rows = TalkSpeaker.select(TalkSpeaker, *User.shown()).join(User)
             for row in rows.where(TalkSpeaker.talk.in_(list(by_id))).order_by(
                 TalkSpeaker.talk, TalkSpeaker.position
             ):
@@ -897,6 +899,19 @@ class AuditEvent(BaseModel):
 
     class Meta:
         indexes = ((("object_kind", "object_id", "at"), False), (("actor", "at"), False))
+
+    @classmethod
+    def update(cls, *args, **kwargs):
+        raise TypeError("What was done is never changed.")
+
+    @classmethod
+    def delete(cls):
+        raise TypeError("What was done is forgotten by age only: see purge.")
+
+    @classmethod
+    def purge(cls, before):
+        """Forget what was done before then; returns how much that was."""
+        return super().delete().where(cls.at < before).execute()
 
 
 TABLES = [

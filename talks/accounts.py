@@ -1,8 +1,6 @@
 """Signing in and out, and the first administrator."""
 
-import hashlib
 import hmac
-import ipaddress
 import re
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
@@ -11,6 +9,7 @@ from flask_login import LoginManager, current_user, login_required, login_user, 
 from forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from models import LoginAttempt, Session, User, database, utcnow
 from talks import passwords, tokens
+from talks.networks import keyed, network
 
 SETUP_SECONDS = API_SECONDS = 3600
 
@@ -110,21 +109,6 @@ def create_first_administrator(values):
 def setup_token(secret):
     """For the address that makes the first administrator."""
     return tokens.sign(secret, "setup", "administrator")
-
-
-def keyed(secret, text):
-    """A digest that cannot be looked up without the site's secret."""
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def network(address):
-    """Where a request comes from: the address, or the /64 of an IPv6 one, which one household shares."""
-    try:
-        ip = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
-    ip = getattr(ip, "ipv4_mapped", None) or ip  # how a server on IPv6 sees IPv4: all of it is one /64
-    return str(ip if ip.version == 4 else ipaddress.ip_network((int(ip), 64), strict=False))
 
 
 def safe_next(target):

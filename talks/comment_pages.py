@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from forms import BodyForm
 from models import Comment
-from talks import accounts, comments, moderation, stamps, threads, timeline, tokens
+from talks import comments, moderation, networks, stamps, threads, timeline, tokens
 from talks.spam import Refused
 
 bp = Blueprint("comments", __name__)
@@ -25,11 +25,6 @@ STALE = "This form was open for too long, or belongs to another sign-in. Your te
 def asking():
     """Who is signed in, or None."""
     return current_user._get_current_object() if current_user.is_authenticated else None
-
-
-def network():
-    """A digest of where the request comes from."""
-    return accounts.keyed(current_app.secret_key, accounts.network(request.remote_addr))
 
 
 def refuse_other_sites():
@@ -107,7 +102,7 @@ def ask(talk_id):
     if not is_ours(form, talk, author):
         return timeline.talk_page(talk, form), 422
     try:
-        comment = comments.post(talk, author, form.values(), network())
+        comment = comments.post(talk, author, form.values(), networks.of_request())
     except Refused as refusal:
         say_refusal(form, refusal)
         return timeline.talk_page(talk, form), 429 if refusal.reason == "too-many" else 422

@@ -6,7 +6,7 @@ import time
 from flask import Blueprint, abort, render_template, request
 
 from forms import BodyForm
-from talks import accounts, comment_pages, comments
+from talks import comment_pages, comments, networks
 
 bp = Blueprint("previews", __name__)
 
@@ -37,7 +37,7 @@ allowance = Allowance(PER_MINUTE)
 def preview():
     """The `body` of a comment as the HTML that would be published: a part of a page."""
     comment_pages.refuse_other_sites()
-    if not allowance.take(accounts.network(request.remote_addr), time.time()):
+    if not allowance.take(networks.network(request.remote_addr), time.time()):
         abort(429)
     form = BodyForm(meta={"csrf": False})
     good = form.validate()

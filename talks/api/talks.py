@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from forms import CommentForm
 from models import Comment, Talk
-from talks import comment_pages, comments
+from talks import comments, networks
 from talks.api import identity
 from talks.api.collections import choice, collection, per_page
 from talks.api.comments import all_as_json, one, url_of
@@ -48,7 +48,7 @@ def ask(talk_id):
     talk = found(talk_id, user)
     form = form_of(CommentForm, needed_object(), body=str, parent=int, notify=bool)
     try:
-        comment = comments.post(talk, user, form.values(), comment_pages.network())
+        comment = comments.post(talk, user, form.values(), networks.of_request())
     except comments.Refused as refusal:
         status = STATUS.get(refusal.reason, 422)
         fields = {refusal.field or "body": [str(refusal)]} if status == 422 else None

@@ -1,0 +1,135 @@
+"""What is noted of who did what, and what never is."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask_login import login_user
+from written import a_talk
+
+import main
+from models import AuditEvent, User, utcnow
+from talks import audit
+
+SECRET = "hunter2 hunter2"
+
+
+@pytest.fixture
+def talk(ada):
+    return a_talk(ada, title="Boundaries")
+
+
+def noted(path="/", by=None, **details):
+    with main.app.test_request_context(path, environ_base={"REMOTE_ADDR": "192.0.2.7"}):
+        main.app.preprocess_request()
+        return AuditEvent.get_by_id(audit.record("talk.publish", None, by=by, **details).id)
+
+
+def test_a_row_says_who_did_what_to_which_object_and_when(talk, ada):
+    audit.record("talk.publish", talk, by=ada, before="draft")
+
+    row = AuditEvent.get()
+    assert (row.action, row.actor, row.actor_name) == ("talk.publish", ada, "ada")
+    assert (row.object_kind, row.object_id, row.object_name) == ("talk", talk.id, "Boundaries")
+    assert row.details == {"before": "draft"}
+    assert utcnow() - row.at < timedelta(minutes=1)
+
+
+def test_without_a_request_it_was_a_command(talk):
+    row = audit.record("talk.publish", talk)
+
+    assert (row.door, row.network, row.actor, row.actor_name) == ("command", "", None, "")
+
+
+def test_who_is_signed_in_did_it_unless_somebody_else_is_named(bob, carol):
+    with main.app.test_request_context("/"):
+        login_user(bob)
+        by_default, named = audit.record("site.look", None), audit.record("site.look", None, by=carol)
+
+    assert (by_default.actor_name, named.actor_name) == ("bob", "carol")
+
+
+@pytest.mark.parametrize(
+    "path, door",
+    [
+        ("/comment/1/approve", "page"),
+        ("/api/1.0/comments/1", "api"),
+        ("/api/v1.0/comments/1", "api"),
+        ("/moderate/eyJ", "mail"),
+        ("/auth/setup/eyJ", "page"),
+        ("/admin/talk/", "panel"),
+        ("/nothing-here", "page"),
+    ],
+)
+def test_the_door_is_told_from_the_request(database, path, door):
+    assert noted(path).door == door
+
+
+def test_the_network_is_kept_as_a_digest(database):
+    first, second = noted().network, noted().network
+
+    assert first == second
+    assert len(first) == 64
+    assert "192.0.2" not in first
+
+
+@pytest.mark.parametrize("name", ["password", "new_password", "api_token", "totp_secret", "password_hash"])
+def test_what_is_named_like_a_secret_is_not_kept(database, name):
+    row = noted(**{name: SECRET, "changed": {name: [SECRET, SECRET]}})
+
+    assert SECRET not in json.dumps(row.details)
+    assert row.details[name] == audit.NOT_KEPT
+
+
+def test_details_are_kept_as_json_has_them(talk, ada):
+    day = datetime(2026, 5, 31, tzinfo=UTC)
+
+    details = noted(who=ada, when=day, ids={3}, count=2, yes=True, none=None).details
+
+    assert details == {
+        "who": str(ada.id), "when": day.isoformat(), "ids": [3], "count": 2, "yes": True, "none": None
+    }  # fmt: skip
+
+
+def test_a_long_detail_is_cut(database):
+    assert len(noted(words="x" * 9000).details["words"]) == audit.LONGEST + 1
+
+
+def test_a_long_title_is_cut_to_the_column(ada):
+    talk = a_talk(ada, title="ü" * 255)
+
+    assert audit.record("talk.publish", talk).object_name == "ü" * 255
+
+
+def test_an_act_that_was_rolled_back_was_not_done(database, talk):
+    with database.atomic() as transaction:
+        audit.record("talk.publish", talk)
+        transaction.rollback()
+
+    assert not AuditEvent.select().exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: AuditEvent.update(action="x").execute(),
+        lambda row: AuditEvent.delete().execute(),
+        lambda row: row.delete_instance(),
+    ],
+)
+def test_rows_are_never_changed(talk, change):
+    row = audit.record("talk.publish", talk)
+
+    with pytest.raises(TypeError):
+        change(row)
+    row.action = "talk.delete"
+    with pytest.raises(TypeError):
+        row.save()
+
+
+def test_a_row_stays_when_its_actor_is_gone(talk, bob):
+    audit.record("talk.publish", talk, by=bob)
+    User.delete().where(User.id == bob.id).execute()
+
+    row = AuditEvent.get()
+    assert (row.actor, row.actor_name) == (None, "bob")
