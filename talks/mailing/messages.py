@@ -12,7 +12,7 @@ from email.utils import format_datetime, parseaddr
 from flask import current_app
 
 from models import User, utcnow
-from talks import tokens
+from talks import account_mail, tokens
 from talks.notifications import CONFIRM, UNSUBSCRIBE_SECONDS, WAITS, moderate_token
 from talks.smtp import for_the_wire
 
@@ -25,15 +25,8 @@ OVERRIDES = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2
 def message_of(mail, comments):
     """The EmailMessage of an outbox row that lists `comments`. Needs an application context."""
     config = current_app.config
-    decides = User.by_email(mail.to_email) if mail.kind == WAITS else None
-    stop = address(f"/unsubscribe/{unsubscribe_token(current_app.secret_key, mail.to_email, mail.talk_id)}")
-    values = {
-        "site_name": config["SITE_NAME"], "talk": mail.talk, "talk_url": address(f"/talk/{mail.talk_id}"),
-        "comments": [shown(comment, decides) for comment in comments[:MOST_LISTED]],
-        "number": len(comments), "more": max(0, len(comments) - MOST_LISTED), "unsubscribe_url": stop,
-        "confirm_url": address(f"/confirm-mail/{confirm_token(current_app.secret_key, mail.to_email)}"),
-        "moderate_url": address("/moderate"),
-    }  # fmt: skip
+    values = about_talk(mail, comments) if mail.talk_id else about_account(mail)
+    values["site_name"] = config["SITE_NAME"]
     message = EmailMessage(policy=SMTP)
     message["From"] = mailbox(*parseaddr(config["MAIL_SENDER"]))
     message["To"] = mailbox(mail.to_name, mail.to_email)
@@ -41,11 +34,32 @@ def message_of(mail, comments):
     message["Date"] = format_datetime(utcnow())
     message["Message-ID"] = mail.message_id
     message["Auto-Submitted"] = "auto-generated"
-    message["List-Unsubscribe"] = f"<{stop}>"
-    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    if "unsubscribe_url" in values:
+        message["List-Unsubscribe"] = f"<{values['unsubscribe_url']}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(rendered(mail, "body.txt", values))
     message.add_alternative(rendered(mail, "body.html", values), subtype="html")
     return message
+
+
+def about_talk(mail, comments):
+    """What the templates of a mail about a talk are given."""
+    decides = User.by_email(mail.to_email) if mail.kind == WAITS else None
+    stop = unsubscribe_token(current_app.secret_key, mail.to_email, mail.talk_id)
+    return {
+        "talk": mail.talk, "talk_url": address(f"/talk/{mail.talk_id}"),
+        "comments": [shown(comment, decides) for comment in comments[:MOST_LISTED]],
+        "number": len(comments), "more": max(0, len(comments) - MOST_LISTED),
+        "unsubscribe_url": address(f"/unsubscribe/{stop}"),
+        "confirm_url": address(f"/confirm-mail/{confirm_token(current_app.secret_key, mail.to_email)}"),
+        "moderate_url": address("/moderate"),
+    }  # fmt: skip
+
+
+def about_account(mail):
+    """What the templates of a mail about an account are given: the payload, a link's token, `address`."""
+    token = account_mail.token_of(current_app.secret_key, mail)
+    return mail.payload | {"to_name": mail.to_name, "token": token, "address": address}
 
 
 def rendered(mail, name, values):

@@ -16,7 +16,7 @@ from peewee import PeeweeException, chunked
 
 from models import OutboxMail, utcnow
 from talks.mailing.messages import message_of, sender_address
-from talks.notifications import CONFIRM, LISTED, is_wanted, listed
+from talks.notifications import LISTED, is_wanted, listed
 from talks.smtp import Sender, Unreachable, for_the_wire, is_final, reason
 
 PAUSES = (1, 3, 10, 30, 60, 180, *[360] * 7)  # minutes before each further try: two days in all
@@ -153,7 +153,7 @@ WORDS = {
 def due(collect_seconds):
     """What is to be sent now, in the order of its turn: rows with what a claim needs."""
     now = utcnow()
-    collected = (OutboxMail.kind == CONFIRM) | (
+    collected = OutboxMail.kind.not_in(list(LISTED)) | (
         OutboxMail.created_at <= now - timedelta(seconds=collect_seconds)
     )
     turn = (OutboxMail.due_at <= now) & ((OutboxMail.attempts > 0) | collected)
