@@ -127,6 +127,12 @@ SETTINGS = (
         "The address people use, like https://talks.example.org; requests for other hosts are answered 400.",
         site_url,
     ),
+    Setting(
+        "REQUIRE_ADMIN_2FA",
+        "0",
+        "1: an administrator sets up a second factor before doing anything else.",
+        switch,
+    ),
     Setting("TALKS_PER_PAGE", "50", "Talks on a page, 1 to 200.", number(1, 200)),
     Setting("COMMENTS_PER_PAGE", "100", "Comments on a page, answers aside, 1 to 200.", number(1, 200)),
     Setting("MAX_UPLOAD_MB", "5", "The largest request body, in megabytes.", number(1, 1024)),
@@ -139,7 +145,7 @@ SETTINGS = (
     Setting(
         "AVATARS",
         "generated",
-        "generated: pictures drawn here. gravatar: asks gravatar.com by SHA-256 of the address.",
+        "generated: pictures drawn here. gravatar: `flask cron fetch-avatars` copies others from gravatar.com.",
         choice("generated", "gravatar"),
     ),
     Setting(

@@ -420,7 +420,8 @@ class Talk(BaseModel):
         for talk in talks:
             talk.speakers = []
         if by_id:
-            rows = TalkSpeaker.select(TalkSpeaker, *User.shown()).join(User)
+            people = User.id, User.username, User.name, User.email, User.avatar
+            rows = TalkSpeaker.select(TalkSpeaker, *people).join(User)
             for row in rows.where(TalkSpeaker.talk.in_(list(by_id))).order_by(
                 TalkSpeaker.talk, TalkSpeaker.position
             ):
@@ -826,7 +827,7 @@ class Credential(BaseModel):
     user = ForeignKeyField(User, backref="credentials", on_delete="CASCADE")
     kind = CharField(12)
     name = text(64)  # of a passkey, for its owner
-    key = CharField(255, null=True, unique=True)  # a passkey's credential id; the digest of a recovery code
+    key = CharField(512, null=True, unique=True)  # a passkey's id (base64url); the digest of a recovery code
     secret = text(2000)  # of TOTP (base32); a passkey's public key (base64url)
     counter = BigIntegerField(default=0)  # TOTP: the last time step used; a passkey's signature count
     created_at = UTCDateTimeField(default=utcnow)
@@ -835,6 +836,11 @@ class Credential(BaseModel):
 
     class Meta:
         indexes = ((("user", "kind"), False),)
+
+    @classmethod
+    def confirmed(cls, user):
+        """What of `user` was shown to work (a query)."""
+        return cls.select().where(cls.user == user, cls.confirmed_at.is_null(False))
 
 
 class Claim(BaseModel):

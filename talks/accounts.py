@@ -8,7 +8,7 @@ from flask_login import LoginManager, current_user, login_required, login_user, 
 
 from forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from models import LoginAttempt, Session, User, database, utcnow
-from talks import passwords, tokens
+from talks import half_sessions, passwords, second_factor, tokens
 from talks.networks import keyed, network
 
 SETUP_SECONDS = API_SECONDS = 3600
@@ -30,18 +30,6 @@ class TooManyAttempts(Exception):
     """Wait: `seconds` until the next try."""
 
     seconds = int(LoginAttempt.WINDOW.total_seconds())
-
-
-def sign_in(email, password, address, secret, remembered):
-    """The user, with a session begun; None when address and password do not belong together.
-
-    Raises TooManyAttempts before any hashing.
-    """
-    user = authenticate(email, password, address, secret)
-    if user:
-        with database.atomic():
-            user.session_token = Session.begin(user, remembered)
-    return user
 
 
 def authenticate(email, password, address, secret):
@@ -144,10 +132,7 @@ def login():
     if not form.validate_on_submit():
         return render_template("accounts/login.html", form=form), 422 if form.errors else 200
     try:
-        user = sign_in(
-            form.email.data, form.password.data, request.remote_addr, current_app.secret_key,
-            form.remember_me.data,
-        )  # fmt: skip
+        user = authenticate(form.email.data, form.password.data, request.remote_addr, current_app.secret_key)
     except TooManyAttempts as refusal:
         form.form_errors.append("Too many attempts. Wait a quarter of an hour, then try again.")
         page = render_template("accounts/login.html", form=form)
@@ -155,7 +140,22 @@ def login():
     if user is None:
         form.form_errors.append("E-mail and password do not belong together.")
         return render_template("accounts/login.html", form=form), 422
-    begin(user, form.remember_me.data)
+    return enter(user, form.remember_me.data, target)
+
+
+def enter(user, remembered, target):
+    """Let in who has shown the password, by way of the second factor where there is one. An answer."""
+    if second_factor.is_needed(user):
+        half_sessions.begin(user, remembered, target)
+        return redirect(url_for("second_factor.answer"), 303)
+    return welcome(user, remembered, target)
+
+
+def welcome(user, remembered, target):
+    """Begin the session of who has shown all that is asked for. An answer."""
+    with database.atomic():
+        user.session_token = Session.begin(user, remembered)
+    begin(user, remembered)
     flash(f"Signed in as {user.name}.", "success")
     return redirect(target, 303)
 

@@ -353,7 +353,7 @@ def test_signing_in_to_an_own_account_does_not_forgive_guesses_at_others(hasher,
 def test_attempts_at_the_same_time_are_all_counted(hasher, bob):
     def attempt(number):
         try:
-            return accounts.sign_in(bob.email, "wrong", "192.0.2.1", "secret", False)
+            return accounts.authenticate(bob.email, "wrong", "192.0.2.1", "secret")
         except accounts.TooManyAttempts:
             return "too many"
 
