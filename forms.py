@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
 from wtforms import (
     BooleanField,
     DateField,
@@ -32,7 +33,7 @@ from wtforms.validators import (
 from wtforms.widgets import HiddenInput
 from wtfpeewee.orm import model_form
 
-from models import Comment, Event, Link, Talk, User
+from models import Comment, Credential, Event, Link, Talk, User
 from talks import embeds, passwords
 from talks.names import fold, fold_tag, slug
 from talks.wording import duration, language_choices, language_name, read_duration, read_zone
@@ -152,6 +153,31 @@ class LoginForm(FlaskForm):
     remember_me = BooleanField("Keep me logged in")
 
 
+class PasswordForm(FlaskForm):
+    """The password once more."""
+
+    password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
+
+
+class SecondStepForm(FlaskForm):
+    """The answer to a second factor: one of these."""
+
+    code = StringField("Code", **line(40))
+    recovery_code = StringField("Recovery code", **line(80))
+    passkey = HiddenField(**line(20_000))  # what the browser says, as JSON
+
+
+class AppForm(FlaskForm):
+    """The first code of an authenticator app."""
+
+    code = StringField("Code", **line(40, required="Enter the code that the app shows."))
+
+
+class PasskeyForm(FlaskForm):
+    name = StringField("Name", **line(Credential.name.max_length, one_line))
+    passkey = HiddenField(**line(20_000))  # what the browser says, as JSON
+
+
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 USERNAME_RULE = "Use letters a to z, digits, dots, hyphens and underscores; begin with a letter or a digit."
 
@@ -191,6 +217,13 @@ ProfileForm = model_form(
         "bio": line(10_000, label="About you"),
     },
 )
+
+
+class PictureForm(FlaskForm):
+    """A picture of oneself: what is in the file is judged in talks/avatars.py."""
+
+    picture = FileField("Picture", validators=[FileRequired("Choose a picture first.")])
+
 
 TalkColumns = model_form(
     Talk,

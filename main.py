@@ -22,6 +22,7 @@ from models import TABLES, Comment, Talk, User, database
 from talks import (
     accounts,
     api,
+    avatars,
     bodies,
     commands,
     comment_pages,
@@ -147,6 +148,8 @@ def bound_body():
     """Before the check of the form's token, which reads the form: parsing it costs time and memory."""
     known = request.method not in ("GET", "HEAD") and "_user_id" in session
     most = bodies.MOST_FORM_BYTES if known else bodies.MOST_VISITOR_FORM_BYTES
+    if known and request.endpoint == "avatars.upload":
+        most = bodies.MOST_UPLOAD_BYTES
     request.max_content_length = min(most, app.config["MAX_CONTENT_LENGTH"])
 
 
@@ -166,14 +169,14 @@ def close_connection(error):
 
 
 app.url_map.converters.update(id=IdConverter, page=pages.PageConverter)
-FILTERS = (*wording.FILTERS, *pictures.FILTERS, timeline.avatar_url)
+FILTERS = (*wording.FILTERS, *pictures.FILTERS, avatars.avatar_url)
 app.request_class = bodies.Request
 app.session_interface = SessionCookie()
 app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 app.jinja_env.filters.update({function.__name__: function for function in FILTERS})
 for feature in (timeline, comment_pages, previews, speakers, accounts, publishing, pages, thumbnails, ui):
     app.register_blueprint(feature.bp)
-for feature in (mailing, moderation, moderation_links):
+for feature in (mailing, moderation, moderation_links, avatars):
     app.register_blueprint(feature.bp)
 for version, name in (("1.0", "api"), ("v1.0", "api_v")):
     app.register_blueprint(api.bp, url_prefix=f"/api/{version}", name=name)

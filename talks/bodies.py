@@ -10,6 +10,8 @@ from werkzeug.formparser import FormDataParser
 MOST_FORM_BYTES = 1_500_000
 # Who is not signed in writes a comment of 10,000 such characters, or one too long that is sent back whole.
 MOST_VISITOR_FORM_BYTES = 250_000
+# A picture of 5 MB, and what stands around it in a form.
+MOST_UPLOAD_BYTES = 5_200_000
 MOST_FIELDS = 1_000
 
 

@@ -17,6 +17,7 @@ from talks import accounts, demo, passwords, schema
 from talks.database_errors import ERRORS, explain
 from talks.databases import Unsuitable
 from talks.exchange import pyvideo
+from talks.gravatars import fetch_avatars
 from talks.mailing import outbox
 from talks.purge import purge
 from talks.thumbnails import fetch_thumbnails
@@ -128,6 +129,7 @@ JOBS = {
     "flush-mail": ("hourly, where the site's server does not do it", outbox.flush),
     "purge": ("daily", purge),
     "fetch-thumbnails": ("daily, with FETCH_THUMBNAILS=1", fetch_thumbnails),
+    "fetch-avatars": ("daily, with AVATARS=gravatar", fetch_avatars),
 }
 
 

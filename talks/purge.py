@@ -18,6 +18,7 @@ from models import (
     database,
     utcnow,
 )
+from talks import avatars
 from talks.wording import count
 
 KEPT, COUNTED = timedelta(days=30), timedelta(days=1)
@@ -37,6 +38,8 @@ def purge(config, instance_path):
     done["mail"] = purge_mail(now - KEPT, Path(instance_path) / "mail")
     done["session"] = Session.delete().where(Session.expires_at < now).execute()
     done["sign-in attempt"] = LoginAttempt.delete().where(LoginAttempt.at < now - COUNTED).execute()
+    unnamed = (now - COUNTED).timestamp()
+    done["unused picture"] = avatars.purge(Path(instance_path) / "avatars", unnamed)
     done["refusal"] = Refusal.delete().where(Refusal.at < now - KEPT).execute()
     return f"Purged {', '.join(count(number, what) for what, number in done.items())}."
 

@@ -6,9 +6,9 @@ from flask import Blueprint, abort, current_app, flash, redirect, render_templat
 from flask_login import current_user, login_required
 from peewee import SQL, fn
 
-from forms import ProfileForm
-from models import Alias, Event, Talk, User
-from talks import markup
+from forms import PictureForm, ProfileForm
+from models import Alias, Event, Talk, User, database
+from talks import audit, markup
 from talks.paging import Order, paginate
 from talks.timeline import LETTERS, NEWEST_FIRST
 
@@ -20,10 +20,15 @@ SPEAKERS_PER_PAGE = 100
 
 def save_profile(user, values):
     """Set name, location, website and bio of a profile."""
+    before = {name: getattr(user, name) for name in values}
     for name, value in values.items():
         setattr(user, name, value or "")
-    user.bio_html = markup.render(user.bio)
-    user.save()
+    user.bio_html = markup.render(user.bio)  # before the transaction: it can take a second, and others wait
+    changed = sorted(name for name in values if getattr(user, name) != before[name])
+    with database.atomic():
+        user.save()
+        if changed:
+            audit.record("user.edit", user, by=user, changed=changed)
 
 
 def talks_by_year(speaker):
@@ -104,4 +109,5 @@ def profile():
         save_profile(current_user._get_current_object(), values)
         flash("Your profile is saved.", "success")
         return redirect(url_for(".speaker", username=current_user.username), 303)
-    return render_template("speakers/profile.html", form=form), 422 if form.errors else 200
+    picture = PictureForm(formdata=None)
+    return render_template("speakers/profile.html", form=form, picture=picture), 422 if form.errors else 200

@@ -1,6 +1,5 @@
 """Reading: the timeline, a talk, events and tags."""
 
-import hashlib
 import time
 
 from flask import Blueprint, abort, current_app, make_response, redirect, render_template, request, url_for
@@ -21,26 +20,7 @@ EVENTS = Order(Event.starts_on, Event.id, descending=True)
 TAGS = Order(Tag.key, Tag.id)
 NEWEST_OF_TAG = Order(TalkTag.date, TalkTag.talk, descending=True)
 EVENTS_PER_PAGE, TAGS_PER_PAGE = 100, 200
-GRAVATAR = "https://gravatar.com"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
-def avatar_url(person):
-    """Where a real picture of `person` is, if the operator lets a third party be asked; None: we draw one.
-
-    Gravatar knows people by the SHA-256 of their address.
-    """
-    if current_app.config["AVATARS"] != "gravatar" or not person.email:
-        return None
-    return f"{GRAVATAR}/avatar/{hashlib.sha256(person.email.encode()).hexdigest()}?s=256&d=identicon"
-
-
-@bp.after_app_request
-def allow_avatars(response):
-    """Let pages show pictures from Gravatar where the operator chose them."""
-    if current_app.config["AVATARS"] == "gravatar":
-        response.headers.setdefault("Content-Security-Policy", policy_for([]))
-    return response
 
 
 def visible_talk(talk_id):
@@ -135,7 +115,7 @@ def comment_form(asking):
 
 def policy_for(players):
     """The site's content security policy, opened for what the players of one page need."""
-    wider = {"img_src": f"'self' data: {GRAVATAR}"} if current_app.config["AVATARS"] == "gravatar" else {}
+    wider = {}
     for player in players:
         directive = "media_src" if player.kind == "file" else "frame_src"
         wider[directive] = f"{wider.get(directive, '')} {player.origin}".strip()

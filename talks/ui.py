@@ -30,7 +30,7 @@ class SampleForm(FlaskForm):
 
 
 def person(name, number=0):
-    return SimpleNamespace(username=f"person-{number}", name=name, avatar_url=None, talk_count=number)
+    return SimpleNamespace(username=f"person-{number}", name=name, avatar="", talk_count=number)
 
 
 PEOPLE = [person(name, number) for number, name in enumerate(NAMES)]

@@ -176,7 +176,7 @@ def test_cron_lists_the_jobs_with_their_rhythm(flask):
 
     assert result.exit_code == 0
     jobs = [line.split()[0] for line in result.output.splitlines()]
-    assert jobs == ["flush-mail", "purge", "fetch-thumbnails"]
+    assert jobs == ["flush-mail", "purge", "fetch-thumbnails", "fetch-avatars"]
     assert "fetch-thumbnails     daily, with FETCH_THUMBNAILS=1\n" in result.output
 
 

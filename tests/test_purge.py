@@ -132,7 +132,7 @@ def test_old_sessions_attempts_and_refusals_go(ada, run):
     for ago in (LONG, SHORT):
         Refusal.create(reason="x", at=now - ago)
 
-    assert "1 session, 1 sign-in attempt, 1 refusal." in run()
+    assert "1 session, 1 sign-in attempt, 0 unused pictures, 1 refusal." in run()
 
     assert [model.select().count() for model in (Session, LoginAttempt, Refusal)] == [1, 1, 1]
 
@@ -160,4 +160,4 @@ def test_old_files_of_mail_go(database, tmp_path, run):
 
 
 def test_purging_an_empty_site_is_no_trouble(database, run):
-    assert run() == "Purged 0 talks, 0 comments, 0 mails, 0 sessions, 0 sign-in attempts, 0 refusals."
+    assert run() == "Purged 0 talks, 0 comments, 0 mails, 0 sessions, 0 sign-in attempts, 0 unused pictures, 0 refusals."
