@@ -96,3 +96,64 @@ def test_no_text_in_place_of_a_hash_breaks_verification(stored):
 
 def test_half_a_character_is_a_wrong_password():
     assert not verify(CHEAP.hash("x"), "\ud800")
+
+
+GOOD = [
+    "correct horse battery",
+    "pässwörter sind lang",
+    "Xy7!kq-pRw2z",
+    "爱你一万年不变的心情",
+    "a b c d e f g h",
+    "t" + "ravel by night train",
+]
+WEAK = {
+    "short": "at least 10",
+    "x" * 1025: "at most 1,024",
+    "x" * 10_000: "at most 1,024",
+    "\0" * 12: "cannot be typed",
+    "good pass\0word": "cannot be typed",
+    "half a character \ud800": "cannot be typed",
+    "aaaaaaaaaaaa": "try this early",
+    "abababababab": "try this early",
+    "abcdefghijklm": "try this early",
+    "zyxwvutsrqpon": "try this early",
+    "1234567890": "try this early",
+    "qwertyuiop": "try this early",
+    "password123": "try this early",
+    "Password2026!": "try this early",
+    "P@$$w0rd!!!!": "try this early",
+    "passwordpassword": "try this early",
+    "!!!dragon1987": "try this early",
+}
+
+
+@pytest.mark.parametrize("password", GOOD)
+def test_a_good_password_is_taken(password):
+    assert passwords.why_weak(password, ["ada", "ada@example.org"]) == ""
+
+
+@pytest.mark.parametrize(("password", "why"), WEAK.items(), ids=lambda text: repr(text[:20]))
+def test_a_weak_password_is_refused(password, why):
+    assert why in passwords.why_weak(password)
+
+
+@pytest.mark.parametrize(
+    "password", ["ada-lovelace", "AdaLovelace1815", "ada.lovelace@example.org", "1815 ada_lovelace"]
+)
+def test_what_others_know_is_no_password(password):
+    about = ["ada-lovelace", "ada.lovelace@example.org"]
+
+    assert "Others know this of you" in passwords.why_weak(password, about)
+    assert passwords.why_weak(f"{password} rides by night", about) == ""
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_every_text_is_judged(password, word):
+    assert isinstance(passwords.why_weak(password, [word]), str)
+
+
+def test_the_list_of_common_passwords_says_where_it_is_from():
+    head = passwords.LIST.read_text().splitlines()[:4]
+
+    assert all(line.startswith("#") for line in head)
+    assert "Copyright" in head[2]
