@@ -1,13 +1,13 @@
 """Writing talks: drafts, publication, changes, deletion and bringing back."""
 
-from functools import wraps
+from functools import partial, wraps
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
 from forms import TalkForm
 from models import Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User, database, free_slug, utcnow
-from talks import embeds, markup
+from talks import audit, embeds, markup
 from talks.links import kind_of
 from talks.names import fold, slug
 from talks.paging import Order, paginate
@@ -29,6 +29,13 @@ DRAFT = "Only its owner, its speakers and administrators see it."
 
 class Conflict(Exception):
     """Somebody saved the talk since the one who saves now opened it."""
+
+
+class CannotOwn(ValueError):
+    """Who cannot own a talk; the message is fit to be shown."""
+
+    def __init__(self, user):
+        super().__init__(f"{user.name or user.username} may not publish, and so cannot own a talk.")
 
 
 def save(talk, values, by, status=None, version=""):
@@ -59,7 +66,7 @@ def save(talk, values, by, status=None, version=""):
             talk.unpublish()
         recount(shown_at, shown_in(talk))
     if newly_published:
-        talk_published.send(talk)
+        database.after_commit(partial(talk_published.send, talk))
     return talk
 
 
@@ -86,8 +93,18 @@ def change_status(talk, act):
         if done:
             recount(shown_in(talk))
     if done and act is Talk.publish:
-        talk_published.send(talk)
+        database.after_commit(partial(talk_published.send, talk))
     return done
+
+
+def hand_over(talk, owner, by):
+    """Make `owner` (None: nobody) the owner of `talk`. Raises CannotOwn."""
+    if owner and not (owner.is_claimed and owner.may_publish):
+        raise CannotOwn(owner)
+    with database.atomic():
+        talk.owner, talk.updated_at = owner, utcnow()
+        talk.save()
+        audit.record("talk.hand_over", talk, by=by, owner=owner.username if owner else None)
 
 
 def shown_in(talk):
@@ -145,9 +162,12 @@ def set_links(talk, links):
 
 
 def event_named(title, present):
-    """The event of that title, `present` first of those called alike; made when there is none."""
-    if not title:
-        return None
+    """The event of that title, `present` first of those called alike; made when there is none.
+
+    An event itself is that event.
+    """
+    if not title or isinstance(title, Event):
+        return title or None
     if present and present.title == title:
         return present
     whole = slug(title, Event.title.max_length)  # two long titles that begin alike are two events

@@ -11,7 +11,7 @@ from conftest import person
 from written import a_talk, names_of, reloaded, rows
 
 import main
-from models import Alias, Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User
+from models import Alias, AuditEvent, Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User
 from talks import publishing
 from talks.names import fold
 from talks.signals import talk_published
@@ -480,3 +480,48 @@ def test_the_counts_are_right_after_every_move(ada, carol, seed):
             )
         for model, counts in counted().items():
             assert {row.id: row.talk_count for row in model.select()} == counts
+
+
+def test_what_belongs_to_a_greater_change_is_told_after_that(ada):
+    first, second = a_talk(ada), a_talk(ada)
+    with sent_talks() as sent:
+        with main.database.atomic():
+            publishing.change_status(first, Talk.publish)
+            publishing.save(second, {}, ada, "published")
+            assert sent == []
+
+    assert sent == [(first.id, False), (second.id, False)]
+
+
+def test_a_talk_is_handed_over_to_somebody_who_may_publish(ada, carol):
+    talk = a_talk(ada)
+    publishing.hand_over(talk, carol, by=ada)
+
+    assert (reloaded(talk).owner, talk.owner) == (carol, carol)
+    row = AuditEvent.get()
+    assert (row.action, row.details) == ("talk.hand_over", {"owner": "carol"})
+
+
+def test_a_talk_may_have_no_owner(ada):
+    talk = a_talk(ada)
+    publishing.hand_over(talk, None, by=ada)
+
+    assert reloaded(talk).owner is None
+
+
+def test_who_may_not_publish_owns_no_talk(ada, bob):
+    talk = a_talk(ada)
+    profile = User.create(username="grace", name="Grace", is_speaker=True)
+
+    for nobody in (bob, profile):
+        with pytest.raises(publishing.CannotOwn):
+            publishing.hand_over(talk, nobody, by=ada)
+    assert reloaded(talk).owner == ada
+
+
+def test_an_event_may_be_named_itself(ada):
+    talk, event = a_talk(ada), Event.create(title="Map Days", slug="map-days")
+    Event.create(title="Map Days", slug="map-days-0")
+    publishing.save(talk, {"event": event}, ada)
+
+    assert reloaded(talk).event == event
