@@ -109,6 +109,10 @@ class User(BaseModel, UserMixin):
     def may_publish(self):
         return self.is_active and (self.is_speaker or self.is_admin)
 
+    @property
+    def may_administrate(self):
+        return self.is_active and self.is_admin
+
     @classmethod
     def by_email(cls, email):
         return cls.get_or_none(cls.email == email)
