@@ -36,6 +36,7 @@ from talks.names import fold, fold_tag, slug
 
 database = DatabaseProxy()  # main.py says which
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+FORMER_MEMBER = "A former member"
 
 
 def utcnow() -> datetime:
@@ -62,8 +63,13 @@ class BaseModel(Model):
 
 
 class User(BaseModel, UserMixin):
-    """An account and a speaker's profile in one row. Nobody has claimed a profile without an e-mail."""
+    """An account and a speaker's profile in one row.
 
+    An account has an `email`, or waits for one to be confirmed: `new_email`. A profile without either is
+    nobody's yet.
+    """
+
+    UNCONFIRMED = timedelta(days=1)  # for how long a username is held
     NO_PICTURE = "-"  # as an avatar: the owner wants none, so that none is asked of Gravatar
 
     username = LowerCharField(64, unique=True)
@@ -86,9 +92,10 @@ class User(BaseModel, UserMixin):
     avatar = text(64, constraints=given("''"))  # a file's name; "" (none yet) and NO_PICTURE: drawn by us
     reset_serial = IntegerField(default=0, constraints=given(0))  # raising it ends links that set a password
     gone_at = UTCDateTimeField(null=True)  # its owner has deleted the account
+    new_email = LowerCharField(320, null=True)  # becomes `email` when it is confirmed; several may want one
 
     class Meta:
-        indexes = ((("is_speaker", "name_key", "id"), False),)
+        indexes = ((("is_speaker", "name_key", "id"), False), (("new_email",), False))
 
     session_token = None  # of the session this row was loaded for
 
@@ -103,7 +110,26 @@ class User(BaseModel, UserMixin):
 
     @property
     def is_claimed(self):
-        return self.email is not None
+        return self.email is not None or self.new_email is not None
+
+    @property
+    def is_unclaimed(self):
+        """Whether this is no account, and never was one: whom it tells of may make it theirs."""
+        return not self.is_claimed and self.gone_at is None
+
+    @classmethod
+    def is_nobodys(cls):
+        """The condition for what is_unclaimed says."""
+        return cls.email.is_null() & cls.new_email.is_null() & cls.gone_at.is_null()
+
+    @property
+    def shown_name(self):
+        return self.name or self.username
+
+    @property
+    def may_write(self):
+        """Whether they may write at all: nobody has blocked them, and their address is confirmed."""
+        return self.is_active and self.confirmed_at is not None
 
     @property
     def may_publish(self):
@@ -113,9 +139,31 @@ class User(BaseModel, UserMixin):
     def may_administrate(self):
         return self.is_active and self.is_admin
 
+    @property
+    def unconfirmed_email(self):
+        """The address that a link is to confirm; None when none is."""
+        return self.new_email or (self.email if self.confirmed_at is None else None)
+
+    @classmethod
+    def is_account(cls, username):
+        """Whether that is the username of an account that can be asked something."""
+        reachable = cls.is_active, cls.email.is_null(False), cls.confirmed_at.is_null(False)
+        return cls.select().where(cls.username == username, *reachable).exists()
+
     @classmethod
     def by_email(cls, email):
         return cls.get_or_none(cls.email == email)
+
+    @classmethod
+    def never_confirmed(cls):
+        """The condition for accounts that wait for their first address: nothing else is theirs yet."""
+        return cls.email.is_null() & cls.confirmed_at.is_null() & cls.new_email.is_null(False)
+
+    @classmethod
+    def forget_unconfirmed(cls):
+        """Delete accounts whose first address was not confirmed in time. Their usernames are free again."""
+        late = cls.member_since < utcnow() - cls.UNCONFIRMED
+        return cls.delete().where(cls.never_confirmed(), late).execute()
 
     @classmethod
     def speakers(cls):
@@ -128,7 +176,10 @@ class User(BaseModel, UserMixin):
         return cls.select().where(cls.is_admin, cls.is_active).exists()
 
     def set_password(self, password):
+        """Another password: once it is saved, links that would set one, sessions and API tokens end."""
         self.password_hash = passwords.hash_password(password)
+        self.session_epoch += 1
+        self.reset_serial += 1
 
     @classmethod
     def recount(cls, ids):
@@ -499,7 +550,11 @@ class TalkTag(BaseModel):
 
 
 class Session(BaseModel):
-    """One browser that is signed in. The cookie holds a token; here is only its digest."""
+    """One browser that is signed in. Its cookies hold tokens; here are only their digests.
+
+    `token_digest` is of a token that the browser forgets when it is closed, `remember_digest` of one that it
+    keeps, and that gets it another of the first kind.
+    """
 
     REMEMBERED = timedelta(days=30)
     IDLE = timedelta(hours=12)  # of one that is not remembered
@@ -508,6 +563,7 @@ class Session(BaseModel):
     token_digest = CharField(64, unique=True)
     epoch = IntegerField()  # User.session_epoch when it began
     remembered = BooleanField(default=False)
+    remember_digest = CharField(64, null=True, unique=True)
     created_at = UTCDateTimeField(default=utcnow)
     seen_at = UTCDateTimeField(default=utcnow)  # to the hour
     expires_at = UTCDateTimeField(index=True)
@@ -515,46 +571,90 @@ class Session(BaseModel):
     network = text(64, constraints=given("''"))  # keyed digest of where it began
 
     @classmethod
-    def begin(cls, user, remembered):
+    def begin(cls, user, remembered, browser="", network=""):
         """A new session's token, which only the browser will know."""
         cls.delete().where(cls.expires_at < utcnow()).execute()
         token = secrets.token_urlsafe(32)
-        expires_at = utcnow() + (cls.REMEMBERED if remembered else cls.IDLE)
         cls.create(
             user=user, token_digest=_digest(token), epoch=user.session_epoch, remembered=remembered,
-            expires_at=expires_at,
+            expires_at=utcnow() + cls._lasts(remembered), browser=browser[: cls.browser.max_length],
+            network=network,
         )  # fmt: skip
         return token
 
     @classmethod
+    def remember(cls, token):
+        """A token that gets the session of `token` another one, for as long as the session lasts."""
+        lasting = secrets.token_urlsafe(32)
+        cls.update(remember_digest=_digest(lasting)).where(cls.token_digest == _digest(token)).execute()
+        return lasting
+
+    @classmethod
     def user_of(cls, token):
         """Who is signed in with `token`; None when it is unknown, ended or too old."""
-        now = utcnow()
-        rows = cls.select(cls, User).join(User).where(cls.token_digest == _digest(token))
-        row = rows.where(cls.expires_at > now, cls.epoch == User.session_epoch, User.is_active).first()
+        now, row = utcnow(), cls._living(cls.token_digest == _digest(token))
         if row is None:
             return None
-        if now - row.seen_at > timedelta(hours=1):
+        if now - row.seen_at > timedelta(hours=1):  # at most one write an hour
             row._extend(now)
         row.user.session_token = token
         return row.user
 
-    def _extend(self, now):
-        """Note the visit; at most one write an hour."""
-        expires_at = now + (self.REMEMBERED if self.remembered else self.IDLE)
-        Session.update(seen_at=now, expires_at=expires_at).where(Session.id == self.id).execute()
+    @classmethod
+    def resume(cls, lasting):
+        """Who is remembered by that token of `remember`, with a new token of the session; None likewise."""
+        row = cls._living(cls.remember_digest == _digest(lasting))
+        if row is None:
+            return None
+        token = secrets.token_urlsafe(32)
+        row._extend(utcnow(), token_digest=_digest(token))
+        row.user.session_token = token
+        return row.user
+
+    @classmethod
+    def _living(cls, condition):
+        rows = cls.select(cls, User).join(User).where(condition, User.is_active)
+        return rows.where(cls.expires_at > utcnow(), cls.epoch == User.session_epoch).first()
+
+    @classmethod
+    def _lasts(cls, remembered):
+        return cls.REMEMBERED if remembered else cls.IDLE
+
+    def _extend(self, now, **more):
+        values = {"seen_at": now, "expires_at": now + self._lasts(self.remembered)} | more
+        Session.update(values).where(Session.id == self.id).execute()
+
+    @classmethod
+    def of(cls, user):
+        """Where `user` is signed in, last seen first (a query)."""
+        living = cls.user == user, cls.expires_at > utcnow(), cls.epoch == user.session_epoch
+        return cls.select().where(*living).order_by(cls.seen_at.desc(), cls.id.desc())
+
+    def has(self, token):
+        """Whether this is the session of `token`."""
+        return token is not None and self.token_digest == _digest(token)
 
     @classmethod
     def end(cls, token):
         cls.delete().where(cls.token_digest == _digest(token)).execute()
 
+    @classmethod
+    def end_others(cls, user, token=None):
+        """End all sessions of `user` but the one of `token`, and all tokens of the API. In a transaction."""
+        User.update(session_epoch=User.session_epoch + 1).where(User.id == user.id).execute()
+        own = _digest(token or "")
+        cls.delete().where(cls.user == user, cls.token_digest != own).execute()
+        user.session_epoch = User.select(User.session_epoch).where(User.id == user.id).scalar()
+        cls.update(epoch=user.session_epoch).where(cls.token_digest == own).execute()
+
 
 class LoginAttempt(BaseModel):
-    """A try to sign in. `account` and `network` are keyed digests: the table names nobody."""
+    """A try that is limited: to sign in, or to have a mail sent. Its digests are keyed: it names nobody."""
 
-    WINDOW = timedelta(minutes=15)
-    PER_ACCOUNT = 5  # failures from one network for one account, so nobody can lock another out
-    PER_NETWORK = 30
+    DAY = timedelta(days=1)  # that a try counts
+    PER_ACCOUNT = 5  # failures at one account from one network; the next one waits
+    PER_NETWORK = 30  # failures from one network at any accounts
+    FIRST, LONGEST = timedelta(minutes=1), timedelta(hours=1)  # waits: each twice as long as the one before
 
     account = CharField(64)
     network = CharField(64)
@@ -564,20 +664,42 @@ class LoginAttempt(BaseModel):
         indexes = ((("network", "account", "at"), False),)
 
     @classmethod
-    def reserve(cls, account, network):
-        """Count one attempt before its password is looked at; None when there were too many.
+    def reserve(cls, account, network, is_known=lambda: False):
+        """(attempt, None), counted before it is judged; or (None, timedelta to wait for).
 
-        Written first, so that attempts made at once are all counted.
+        Written first, so that attempts made at once are all counted. Others in the same network do not keep
+        out for whom `is_known` says, when it is asked, that they have been let in from there.
         """
         now = utcnow()
         with database.atomic():
-            cls.delete().where(cls.at < now - timedelta(days=1)).execute()
-            recent = cls.select(fn.COUNT(cls.id)).where(cls.network == network, cls.at > now - cls.WINDOW)
-            if recent.scalar() >= cls.PER_NETWORK:
-                return None
-            if recent.where(cls.account == account).scalar() >= cls.PER_ACCOUNT:
-                return None
-            return cls.create(account=account, network=network, at=now)
+            cls.delete().where(cls.at < now - cls.DAY).execute()
+            recent = cls.select(fn.COUNT(cls.id), fn.MAX(cls.at)).where(cls.network == network)
+            wait = cls._wait(*recent.where(cls.account == account).tuples()[0], now, cls.PER_ACCOUNT, 1)
+            if not wait:
+                wait = cls._wait(*recent.tuples()[0], now, cls.PER_NETWORK, 10)
+                wait = wait and not is_known() and wait
+            if wait:
+                return None, wait
+            return cls.create(account=account, network=network, at=now), None
+
+    @classmethod
+    def _wait(cls, failures, last, now, free, step):
+        """How long to wait after so many failures, the last of them then. One in `step` doubles it."""
+        if failures < free:
+            return None
+        wait = min(cls.FIRST * 2 ** min((failures - free) // step, 10), cls.LONGEST)
+        return max(last + wait - now, timedelta(0)) or None
+
+    @classmethod
+    def take(cls, whose, most):
+        """Count one of the `most` a day that `whose`, a digest, has. False when there is none left."""
+        now = utcnow()
+        with database.atomic():
+            own = cls.network == "", cls.account == whose, cls.at > now - cls.DAY
+            if cls.select().where(*own).count() >= most:
+                return False
+            cls.create(account=whose, network="", at=now)
+            return True
 
     def forgive(self):
         """It succeeded: it and the failures before it no longer count."""
@@ -585,8 +707,51 @@ class LoginAttempt(BaseModel):
         LoginAttempt.delete().where(*same).execute()
 
 
-class Comment(BaseModel):
-    """One question or remark under a talk. `status`: pending, approved, rejected, spam or deleted."""
+class Moderated:
+    """What moves a row between the statuses that somebody decides about; see talks/moderation.py.
+
+    `status` is pending, approved, rejected, spam or deleted (by its author); `was` is the one before the last
+    decision, and `decided_at` the time of that.
+    """
+
+    def move(self, *from_statuses, to):
+        """Decide: from one of these statuses to another. False if it had another: somebody was faster."""
+        model, values = type(self), {"status": to, "decided_at": utcnow()} | self.changed_by(to)
+        for status in sorted(from_statuses, key=lambda status: status != self.status):
+            # `was` is a value, and so one status at a time: MariaDB assigns from left to right, and would
+            # find the new status in the column.
+            values["was"] = status
+            same = model.id == self.id, model.status == status
+            if model.update(values).where(*same).execute():
+                self.__data__.update(values)
+                return True
+        return False
+
+    def move_back(self):
+        """Undo the last decision. False if there is none, or somebody decided anew since this was read."""
+        model, values = type(self), {"status": self.was, "was": "", "decided_at": utcnow()}
+        same = model.id == self.id, model.status == self.status, model.was == self.was
+        if not self.was or not model.update(values).where(*same).execute():
+            return False
+        self.__data__.update(values)
+        return True
+
+    def changed_by(self, status):
+        """What else changes in the row when it gets this status."""
+        return {}
+
+    @classmethod
+    def whole(cls, ids):
+        """The rows of these ids in their order, with all that belongs to them."""
+        ids = list(ids)
+        found = {row.id: row for row in cls.rows().where(cls.id.in_(ids))} if ids else {}
+        return [found[id_] for id_ in ids if id_ in found]
+
+
+class Comment(Moderated, BaseModel):
+    """One question or remark under a talk."""
+
+    KIND = "comment"
 
     EDITABLE = timedelta(minutes=15)  # by its author
 
@@ -656,20 +821,11 @@ class Comment(BaseModel):
         return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, waiting)
 
     @classmethod
-    def count_waiting(cls, user, most=100):
-        """How much waits for `user`; not counted beyond `most`, which is enough to say "many"."""
-        found = [cls.for_moderation(user, reported).limit(most) for reported in (False, True)]
-        counts = [Select([each.alias("waiting")], [fn.COUNT(SQL("*"))]) for each in found]
-        return min(sum(Select([], counts).bind(cls._meta.database).tuples()[0]), most)
-
-    @classmethod
-    def whole(cls, ids):
-        """The comments of these ids in their order, with author, talk and parent."""
+    def rows(cls):
+        """Comments with author, talk and parent (a query)."""
         parent = cls.alias()
         rows = cls.with_author_and_talk().switch(cls).select_extend(parent.id, parent.number)
-        rows = rows.join_from(cls, parent, JOIN.LEFT_OUTER, on=cls.parent, attr="parent")
-        found = {row.id: row for row in rows.where(cls.id.in_(list(ids)))}
-        return [found[id_] for id_ in ids if id_ in found]
+        return rows.join_from(cls, parent, JOIN.LEFT_OUTER, on=cls.parent, attr="parent")
 
     @property
     def is_editable(self):
@@ -678,31 +834,16 @@ class Comment(BaseModel):
 
     @property
     def shown_name(self):
-        return (self.author.name or self.author.username) if self.author else self.author_name
+        return self.author.shown_name if self.author else self.author_name
 
-    def move(self, *from_statuses, to):
-        """Decide: from one of these statuses to another. False if it had another: somebody was faster."""
-        values = {"status": to, "decided_at": utcnow()}
-        if to == "approved":
-            values["reported_at"] = None  # any other status keeps it: undone, it waits again
-        for status in sorted(from_statuses, key=lambda status: status != self.status):
-            # `was` is a value, and so one status at a time: MariaDB assigns from left to right, and would
-            # find the new status in the column.
-            values["was"] = status
-            same = Comment.id == self.id, Comment.status == status
-            if Comment.update(values).where(*same).execute():
-                self.__data__.update(values)
-                return True
-        return False
+    def changed_by(self, status):
+        return {"reported_at": None} if status == "approved" else {}  # others keep it: undone, it waits again
 
-    def move_back(self):
-        """Undo the last decision. False if there is none, or somebody decided anew since this was read."""
-        values = {"status": self.was, "was": "", "decided_at": utcnow()}
-        same = Comment.id == self.id, Comment.status == self.status, Comment.was == self.was
-        if not self.was or not Comment.update(values).where(*same).execute():
-            return False
-        self.__data__.update(values)
-        return True
+    def decided_by(self, user):
+        """Whether `user` decides about this comment."""
+        if self.talk.speakers is None:
+            Talk.attach_speakers([self.talk])
+        return self.talk.moderated_by(user)
 
     def mark_reported(self, yes):
         """Let it wait once more although it is shown, or no longer. False if nothing changed."""
@@ -818,13 +959,6 @@ class Purged(BaseModel):
         indexes = ((("imported_from", "imported_key"), True),)
 
 
-class UsernameHeld(BaseModel):
-    """A username that somebody has asked for and does not have yet."""
-
-    username = LowerCharField(64, unique=True)
-    until = UTCDateTimeField(index=True)
-
-
 class Credential(BaseModel):
     """A second factor: `kind` is totp, passkey or recovery. Nothing here leaves the site but `name`."""
 
@@ -850,9 +984,13 @@ class Credential(BaseModel):
 class Claim(BaseModel):
     """Something that somebody asks for and another decides.
 
-    `kind` is profile ("this is me", about `profile`), invitation (the same, sent to `email`), speaker (to be
-    allowed to publish) or co_speaker (to be named in `talk`). `status`: open, accepted, refused or withdrawn.
+    Administrators decide about profile ("this is me", about `profile`) and speaker (to be allowed to
+    publish); `user` decides about co_speaker (to speak in `talk`, where `profile` stands for them until then)
+    and owner (to take `talk` over); who has the mail to `email` about invitation (to make `profile` theirs).
+    `status`: open, accepted, refused or withdrawn.
     """
+
+    FOR_ADMINISTRATORS, FOR_ONESELF = ("profile", "speaker"), ("co_speaker", "owner")
 
     kind = CharField(12)
     user = ForeignKeyField(User, null=True, backref="claims", on_delete="CASCADE")
@@ -868,29 +1006,97 @@ class Claim(BaseModel):
     class Meta:
         indexes = ((("status", "kind", "created_at"), False), (("user", "kind", "status"), False))
 
+    @classmethod
+    def to_decide(cls, user):
+        """What waits for `user` to decide about (a query)."""
+        own = (cls.user == user) & cls.kind.in_(cls.FOR_ONESELF)
+        if user.is_admin:
+            own |= cls.kind.in_(cls.FOR_ADMINISTRATORS)
+        return cls.select().where(cls.status == "open", own)
 
-class Entry(BaseModel):
-    """One entry of the journal. `status`: pending, approved, rejected, spam or deleted, as a Comment's."""
+    def is_decided_by(self, user):
+        """Whether `user` decides about this one."""
+        if self.kind in Claim.FOR_ONESELF:
+            return user.is_active and self.user_id == user.id
+        return user.is_active and user.is_admin and self.kind in Claim.FOR_ADMINISTRATORS
+
+    def settle(self, status, by):
+        """Move it from open to `status`. False if it was settled before."""
+        values = {"status": status, "decided_at": utcnow(), "decided_by": by}
+        if not Claim.update(values).where(Claim.id == self.id, Claim.status == "open").execute():
+            return False
+        self.__data__.update(values | {"decided_by": by and by.id})
+        return True
+
+
+class Entry(Moderated, BaseModel):
+    """One entry of the journal. Whether it shows under its talk is decided apart: see talks/mentions.py."""
+
+    KIND = "entry"
 
     author = ForeignKeyField(User, null=True, backref="entries", on_delete="SET NULL", index=False)
     title = CharField(255)
-    title_key = CharField(255)  # fold(title): an author's are unique
+    title_key = CharField(255)  # see key_of: an author's are unique
     body = TextField()  # Markdown, as typed
     body_html = TextField()  # rendered and cleaned: safe to print
     created_at = UTCDateTimeField(default=utcnow)
     edited_at = UTCDateTimeField(null=True)
     status = CharField(12, default="pending")
-    was = text(12)  # the status before the last decision, for undoing it
+    was = text(12)
     decided_at = UTCDateTimeField(null=True)
     talk = ForeignKeyField(Talk, null=True, backref="entries", on_delete="SET NULL", index=False)
     talk_status = text(12)  # "" without a talk; pending, approved or rejected: whether it shows there
+    talk_was = text(12, constraints=given("''"))
+    talk_decided_at = UTCDateTimeField(null=True)
 
     class Meta:
         indexes = (
             (("author", "title_key"), True),
+            (("author", "status", "created_at", "id"), False),
             (("status", "created_at", "id"), False),
             (("talk", "talk_status", "created_at"), False),
+            (("talk_status", "created_at", "id"), False),
         )
+
+    @classmethod
+    def key_of(cls, title):
+        """The same for titles that differ only in case, accents, blanks or punctuation."""
+        return (fold(title) or title.casefold())[: cls.title_key.max_length]
+
+    @classmethod
+    def rows(cls):
+        """Entries with their authors and talks (a query)."""
+        return with_author_and_talk(cls, cls)
+
+    @classmethod
+    def visible_to(cls, user):
+        """What `user` (None: a visitor) may read, with author and talk (a query)."""
+        shown = cls.status == "approved"
+        if user is None:
+            return cls.rows().where(shown)
+        return cls.rows() if user.is_admin else cls.rows().where(shown | (cls.author == user))
+
+    @classmethod
+    def for_moderation(cls, user, own=False):
+        """Ids and times of what waits for administrators; nothing is one's `own` (a query)."""
+        waiting = cls.select(cls.id, cls.created_at).where(cls.status == "pending")
+        return waiting if user.is_admin and not own else waiting.where(cls.id < 0)
+
+    @property
+    def shown_name(self):
+        return self.author.shown_name if self.author else FORMER_MEMBER
+
+    @property
+    def is_editable(self):
+        """Whether its author may change it: what was refused or deleted stays as it is."""
+        return self.status in ("pending", "approved")
+
+    def written_by(self, user):
+        return self.author_id is not None and user is not None and self.author_id == user.id
+
+    def decided_by(self, user):
+        """Whether `user` decides about this entry."""
+        return user.is_active and user.is_admin
 
 
 class AuditEvent(BaseModel):
@@ -927,7 +1133,7 @@ class AuditEvent(BaseModel):
 TABLES = [
     User, Alias, Event, Talk, TalkSpeaker, Link, Tag, TalkTag, Session, LoginAttempt,
     Comment, MailAddress, Muted, OutboxMail, Lease, BlockedWord, Refusal, Purged,
-    UsernameHeld, Credential, Claim, Entry, AuditEvent,
+    Credential, Claim, Entry, AuditEvent,
 ]  # fmt: skip
 
 
@@ -940,6 +1146,14 @@ def free_slug(model, wanted, fallback):
         number += 1
         taken = f"{wanted}-{number}"
     return taken
+
+
+def with_author_and_talk(model, *columns):
+    """Rows of the journal with what is shown of author and talk, either of which may be missing (a query)."""
+    authors = User.id, User.username, User.name, User.email, User.avatar, User.is_active
+    talks = Talk.id, Talk.title, Talk.language, Talk.status, Talk.owner
+    rows = model.select(*columns, *authors, *talks).join(User, JOIN.LEFT_OUTER, on=model.author)
+    return rows.join_from(model, Talk, JOIN.LEFT_OUTER, on=model.talk)
 
 
 def _published():

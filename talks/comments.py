@@ -6,7 +6,7 @@ talks/comment_pages.py.
 
 from forms import COMMENT
 from models import Comment, Talk, database, utcnow
-from talks import markup, notifications, spam, threads
+from talks import audit, markup, notifications, spam, threads
 from talks.signals import comment_posted
 from talks.spam import Refused
 
@@ -48,6 +48,7 @@ def _insert(talk, author, values, network):
     )  # fmt: skip
     _count(comment, now_shown=not waits)
     (notifications.comment_waits if waits else notifications.comment_shown)(comment)
+    audit.record("comment.post", comment, by=author, status=comment.status)
     return comment
 
 
@@ -100,6 +101,7 @@ def edit(comment, body):
             now.move("approved", to="pending")
             _count(now, now_shown=False, was_shown=True)
             notifications.comment_waits(now)
+        audit.record("comment.edit", now, by=now.author, status=now.status)
     return whole(comment.id)
 
 
@@ -112,6 +114,7 @@ def withdraw(comment):
             return False
         _count(now, now_shown=False, was_shown=was_shown)
         notifications.comment_gone(now)
+        audit.record("comment.withdraw", now, by=now.author)
     return True
 
 
@@ -124,12 +127,17 @@ def bring_back(comment):
         is_shown = now.status == "approved"
         _count(now, now_shown=is_shown)
         (notifications.comment_shown if is_shown else notifications.comment_waits)(now)
+        audit.record("comment.restore", now, by=now.author, status=now.status)
     return True
 
 
 def report(comment):
     """Ask those who decide about `comment` to look again; it stays where it is. False if somebody did."""
-    return comment.mark_reported(True)
+    with database.atomic():
+        if not comment.mark_reported(True):
+            return False
+        audit.record("comment.report", comment)
+    return True
 
 
 def rendered(body):

@@ -5,11 +5,11 @@ from functools import partial, wraps
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
-from forms import TalkForm
+from forms import TalkForm, key_of
 from models import Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User, database, free_slug, utcnow
-from talks import audit, embeds, markup
+from talks import audit, embeds, markup, offers
 from talks.links import kind_of
-from talks.names import fold, slug
+from talks.names import slug
 from talks.paging import Order, paginate
 from talks.profiles import profile_named
 from talks.signals import talk_published
@@ -48,7 +48,8 @@ def save(talk, values, by, status=None, version=""):
     if "description" in values:  # before the transaction: it can take a second, and all who write would wait
         values = values | {"description_html": markup.render(values["description"])}
     with database.atomic():
-        if talk is None:
+        is_new = talk is None
+        if is_new:
             talk = Talk.create(title=values["title"], owner=by)
             talk.speakers = []
         elif version and Talk.get_by_id(talk.id).updated_at.isoformat() != version:
@@ -62,9 +63,11 @@ def save(talk, values, by, status=None, version=""):
         if "links" in values:
             set_links(talk, values["links"])
         newly_published = status == "published" and talk.publish()
-        if status == "draft":
-            talk.unpublish()
+        unpublished = status == "draft" and talk.unpublish()
         recount(shown_at, shown_in(talk))
+        audit.record("talk.create" if is_new else "talk.edit", talk, by=by, values=sorted(values))
+        if newly_published or unpublished:
+            audit.record("talk.publish" if newly_published else "talk.unpublish", talk, by=by)
     if newly_published:
         database.after_commit(partial(talk_published.send, talk))
     return talk
@@ -86,12 +89,16 @@ def set_columns(talk, values):
         TalkTag.update(date=talk.date).where(TalkTag.talk == talk).execute()
 
 
-def change_status(talk, act):
-    """Do `Talk.publish`, `unpublish`, `delete_softly` or `restore`, and keep the counts. False: too late."""
+def change_status(talk, act, by=None):
+    """Do `Talk.publish`, `unpublish`, `delete_softly` or `restore`, and keep the counts. False: too late.
+
+    `by` as in `audit.record`.
+    """
     with database.atomic():
         done = act(talk)
         if done:
             recount(shown_in(talk))
+            audit.record(f"talk.{act.__name__.removesuffix('_softly')}", talk, by=by)
     if done and act is Talk.publish:
         database.after_commit(partial(talk_published.send, talk))
     return done
@@ -127,15 +134,21 @@ def recount(*places):
 def set_speakers(talk, names, by):
     """Name who speaks; nobody named is the owner.
 
-    A typed name is a speaker of the talk already (all of them, where two are called alike), its owner, who
-    writes it, or an unclaimed profile: nobody else's account is drawn in by writing its name.
+    A typed name, or `@username`, is a speaker of the talk already (all of them, where two are called alike),
+    its owner, who writes it, or an unclaimed profile: nobody else's account is drawn in by writing its name.
+    It is asked (see talks/offers.py).
     """
-    known = {}
-    for user in talk.speakers:
-        known.setdefault(fold(user.name), []).append(user)
-    for user in filter(None, (talk.owner, by)):
-        known.setdefault(fold(user.name), [user])
-    found = [user for name in names for user in known.get(fold(name)) or [profile_named(name)]]
+    known = known_speakers(talk, by)
+    accounts = offers.accounts_called([name for name in names if name.startswith("@")])
+    found, meant = [], {}
+    for name in names:
+        if key_of(name) in known:
+            found += known[key_of(name)]
+        elif account := accounts.get(name):
+            found.append(profile_named(account.shown_name))
+            meant[found[-1]] = account
+        else:
+            found.append(profile_named(name.lstrip("@") or name))
     if not names and talk.owner:
         found = [talk.owner]
     people = {user.id: user for user in found}
@@ -144,6 +157,18 @@ def set_speakers(talk, names, by):
     if rows:
         TalkSpeaker.insert_many(rows).execute()
     talk.speakers = list(people.values())
+    offers.renew(talk, meant, by)
+
+
+def known_speakers(talk, by):
+    """{key_of(name): people} of those who may be named outright."""
+    known = {}
+    for user in talk.speakers:
+        known.setdefault(key_of(user.name), []).append(user)
+    for user in (*talk.speakers, *filter(None, (talk.owner, by))):
+        known.setdefault(key_of(user.name), [user])
+        known.setdefault(f"@{user.username}", [user])
+    return known
 
 
 def set_tags(talk, names):

@@ -8,7 +8,9 @@ from pathlib import Path
 from peewee import chunked
 
 from models import (
+    AuditEvent,
     Comment,
+    Entry,
     LoginAttempt,
     OutboxMail,
     Purged,
@@ -21,7 +23,7 @@ from models import (
 from talks import avatars
 from talks.wording import count
 
-KEPT, COUNTED = timedelta(days=30), timedelta(days=1)
+KEPT, COUNTED, REMEMBERED = timedelta(days=30), timedelta(days=1), timedelta(days=365)
 ROWS = 500  # in one transaction
 GONE = ("deleted", "rejected", "spam")
 EMPTY = {
@@ -35,6 +37,9 @@ def purge(config, instance_path):
     now, done = utcnow(), Counter()
     done["talk"] = purge_talks(now - KEPT, Path(instance_path) / "thumbnails")
     done["comment"] = purge_comments(now - KEPT)
+    gone = Entry.status.in_(GONE), Entry.decided_at < now - KEPT
+    done["entry"] = Entry.delete().where(*gone).execute()
+    done["audit event"] = AuditEvent.purge(now - REMEMBERED)
     done["mail"] = purge_mail(now - KEPT, Path(instance_path) / "mail")
     done["session"] = Session.delete().where(Session.expires_at < now).execute()
     done["sign-in attempt"] = LoginAttempt.delete().where(LoginAttempt.at < now - COUNTED).execute()

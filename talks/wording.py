@@ -88,8 +88,10 @@ def language_choices() -> list[tuple[str, str]]:
 
 
 def count(number: int, noun: str) -> str:
-    """``1 talk``, ``1,204 talks``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """``1 talk``, ``1,204 talks``, ``2 entries``."""
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("ry") else f"{noun}s"
+    return f"{number:,} {noun}"
 
 
 def host(address: str) -> str:

@@ -160,4 +160,7 @@ def test_old_files_of_mail_go(database, tmp_path, run):
 
 
 def test_purging_an_empty_site_is_no_trouble(database, run):
-    assert run() == "Purged 0 talks, 0 comments, 0 mails, 0 sessions, 0 sign-in attempts, 0 unused pictures, 0 refusals."
+    said = run()
+
+    assert said.startswith("Purged 0 talks, 0 comments, 0 entries, 0 audit events, 0 mails, ")
+    assert not set(said) & set("123456789")
