@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from datetime import date, datetime, timedelta
+from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
-from flask import current_app
+from flask import current_app, request
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import (
@@ -33,18 +34,22 @@ from wtforms.validators import (
 from wtforms.widgets import HiddenInput
 from wtfpeewee.orm import model_form
 
-from models import Comment, Credential, Event, Link, Talk, User
+from models import Comment, Credential, Entry, Event, Link, Talk, User
 from talks import embeds, passwords
 from talks.names import fold, fold_tag, slug
 from talks.wording import duration, language_choices, language_name, read_duration, read_zone
 
-DESCRIPTION, EMBED_CODE, COMMENT = 20_000, 10_000, 10_000  # characters
+DESCRIPTION, EMBED_CODE, COMMENT, ENTRY = 20_000, 10_000, 10_000, 20_000  # characters
 MOST_SPEAKERS, MOST_TAGS, MOST_LINKS = 50, 30, 30
 AHEAD = timedelta(days=731)  # of today, a talk's date at most
 # A comma ends a name, but not before what belongs to it.
 BETWEEN_NAMES = re.compile(r"\n|,(?!\s*(?:Jr|Sr|II|III|Ph\.?D|M\.?D)\b)")
 CONTROLS = {"Cc", "Cs"}  # control characters and lone surrogates
 OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # turn the text after them
+# As it stands in the bar of a browser, or the number alone.
+TALK_ADDRESS = re.compile(
+    r"(?:(?:https?://([^/?#]*))?/talk/)?([1-9][0-9]{0,17})(?:-[^/?#]*)?/?(?:[?#].*)?", re.IGNORECASE
+)
 FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and a symbol that no font draws
 
 
@@ -159,51 +164,130 @@ class PasswordForm(FlaskForm):
     password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
 
 
-class SecondStepForm(FlaskForm):
-    """The answer to a second factor: one of these."""
-
-    code = StringField("Code", **line(40))
-    recovery_code = StringField("Recovery code", **line(80))
-    passkey = HiddenField(**line(20_000))  # what the browser says, as JSON
-
-
-class AppForm(FlaskForm):
-    """The first code of an authenticator app."""
+class CodeForm(FlaskForm):
+    """What an authenticator app shows."""
 
     code = StringField("Code", **line(40, required="Enter the code that the app shows."))
 
 
-class PasskeyForm(FlaskForm):
+class RecoveryCodeForm(FlaskForm):
+    recovery_code = StringField("Recovery code", **line(80, required="Enter one of your recovery codes."))
+
+
+class PasskeyAnswerForm(FlaskForm):
+    """What the browser says for a passkey, as JSON: talks/passkeys.py reads it."""
+
+    passkey = HiddenField(**line(20_000, required="Your browser sent nothing. Try again."))
+
+
+class PasskeyForm(PasskeyAnswerForm):
+    """A new passkey."""
+
     name = StringField("Name", **line(Credential.name.max_length, one_line))
-    passkey = HiddenField(**line(20_000))  # what the browser says, as JSON
 
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 USERNAME_RULE = "Use letters a to z, digits, dots, hyphens and underscores; begin with a letter or a digit."
 
 
+# What nobody is called who does not speak for the site.
+RESERVED = frozenset(
+    "abuse admin administration administrator anonymous api auth billing bot contact editor everybody formermember"
+    " guest help helpdesk hostmaster info mail mailerdaemon moderation moderator mods news nobody noreply null"
+    " official operator owner postmaster root security site sitemap staff support sysadmin sysop system talks team"
+    " undefined unknown user visitor webmaster www".split()
+)
+LOOK_ALIKES = str.maketrans("01345", "oieas")  # adm1n
+
+
+def not_reserved(form, field):
+    """Refuse usernames by which people could be deceived."""
+    plain = re.sub("[._-]", "", field.data.lower())
+    own = {*RESERVED, re.sub("[^a-z0-9]", "", current_app.config["SITE_NAME"].lower())}
+    if plain in own or plain.translate(LOOK_ALIKES) in own:
+        raise ValidationError("That name is kept for the people who run this site. Choose another.")
+
+
+def hard_to_guess(form, field):
+    """Refuse weak passwords, also those made of what others know of their owner."""
+    typed = [form[name].data for name in ("username", "email") if name in form]
+    about = [current_app.config["SITE_NAME"], *typed, *getattr(form, "about", ())]
+    if why := passwords.why_weak(field.data, filter(None, about)):
+        raise ValidationError(why)
+
+
+def username_field(*more):
+    rule = Regexp(f"{USERNAME.pattern}$", message=USERNAME_RULE)
+    return StringField(
+        "Username", **line(User.username.max_length, rule, *more, required="Choose a username.")
+    )
+
+
+def email_field(label="E-mail"):
+    return EmailField(label, **line(320, email_address, required="Enter your e-mail address."))
+
+
+def new_password_field(label="Password"):
+    return PasswordField(label, validators=[InputRequired("Choose a password."), hard_to_guess])
+
+
+def same_password_field(label="Password again"):
+    return PasswordField(label, validators=[EqualTo("password", "The two passwords are not the same.")])
+
+
 class SetupForm(FlaskForm):
     """The first administrator."""
 
-    username = StringField(
-        "Username",
-        **line(
-            User.username.max_length,
-            Regexp(f"{USERNAME.pattern}$", message=USERNAME_RULE),
-            required="Choose a username.",
-        ),
-    )
-    email = EmailField("E-mail", **line(320, email_address, required="Enter your e-mail address."))
-    password = PasswordField(
-        "Password",
-        validators=[
-            InputRequired("Choose a password."),
-            Length(10, passwords.LONGEST, message="Use at least 10 characters."),
-        ],
-    )
-    password2 = PasswordField(
-        "Password again", validators=[EqualTo("password", "The two passwords are not the same.")]
-    )
+    username = username_field()
+    email = email_field()
+    password = new_password_field()
+    password2 = same_password_field()
+
+
+class RegisterForm(FlaskForm):
+    """Somebody's account."""
+
+    username = username_field(not_reserved)
+    email = email_field()
+    password = new_password_field()
+    password2 = same_password_field()
+
+
+class AddressForm(FlaskForm):
+    """An address that something is sent to."""
+
+    email = email_field()
+
+
+class NewPasswordForm(FlaskForm):
+    """Another password. `about` are words that others know of its owner."""
+
+    password = new_password_field("New password")
+    password2 = same_password_field("New password again")
+
+    def __init__(self, *args, about=(), **kwargs):
+        self.about = about
+        super().__init__(*args, **kwargs)
+
+
+class ChangePasswordForm(NewPasswordForm):
+    """The same by who knows the present one."""
+
+    old_password = PasswordField("Present password", validators=[InputRequired("Enter your password.")])
+
+
+class ChangeEmailForm(AddressForm):
+    """Another address. `own` is the present one."""
+
+    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+
+    def __init__(self, *args, own=None, **kwargs):
+        self.own = own
+        super().__init__(*args, **kwargs)
+
+    def validate_email(self, field):
+        if field.data == self.own:
+            raise ValidationError("That is your address already.")
 
 
 ProfileForm = model_form(
@@ -348,6 +432,8 @@ class TalkForm(TalkColumns):
                 raise ValidationError(
                     f"“{name[:40]}” is not a name of at most {User.name.max_length} letters."
                 )
+            if name.startswith("@") and not User.is_account(name[1:]):
+                raise ValidationError(f"Nobody here has the username “{name[1:41]}”. Write a name instead.")
 
     def validate_tags(self, field):
         names = split_tags(field.data)
@@ -414,7 +500,12 @@ def as_typed(value):
 
 
 def split_names(text):
-    return without_repeats((part.strip() for part in BETWEEN_NAMES.split(text)), fold)
+    return without_repeats((part.strip() for part in BETWEEN_NAMES.split(text)), key_of)
+
+
+def key_of(name):
+    """What makes two names of speakers one; an account is named by `@username`."""
+    return name.lower() if name.startswith("@") else fold(name)
 
 
 def split_tags(text):
@@ -499,3 +590,48 @@ class BodyForm(FlaskForm):
     """The text alone: to change a comment, or to see how it will look."""
 
     body = TextAreaField("Your text", **line(COMMENT, required="Write your question or remark."))
+
+
+EntryColumns = model_form(
+    Entry,
+    base_class=FlaskForm,
+    only=("title", "body"),
+    field_args={
+        "title": line(Entry.title.max_length, one_line, required="Give the entry a title.", label="Title"),
+        "body": line(ENTRY, required="Write something first.", label="Text"),
+    },
+)
+
+
+class EntryForm(EntryColumns):
+    """An entry of the journal. `values()` is what `journal.write` and `journal.edit` take.
+
+    `talk` takes the address of a published talk, or its number; `named` is the one that the form's entry
+    names already, which may stay whatever became of it.
+    """
+
+    talk = StringField("About a talk", **line(2_000))
+
+    def __init__(self, named=None, **kwargs):
+        super().__init__(**kwargs)
+        self.named = named
+
+    def validate_talk(self, field):
+        found = TALK_ADDRESS.fullmatch(field.data)
+        ours = (None, request.host, urlsplit(current_app.config["SITE_URL"]).netloc)
+        if not found or found[1] not in ours:
+            raise ValidationError("Give the address of a talk of this site, like /talk/12.")
+        if self.named is None or int(found[2]) != self.named.id:
+            self.named = Talk.get_or_none(Talk.id == int(found[2]), Talk.status == "published")
+        if self.named is None:
+            raise ValidationError("There is no such talk, or it is not published.")
+
+    def values(self):
+        talk = self.named if self.talk.data else None
+        return {"title": self.title.data, "body": self.body.data, "talk": talk}
+
+
+class EntryTextForm(FlaskForm):
+    """The text alone: to see how it will look."""
+
+    body = TextAreaField("Text", **line(ENTRY, required="Write something first."))

@@ -18,7 +18,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import IntegerConverter
 
 from app import app
-from models import TABLES, Comment, Talk, User, database
+from models import TABLES, Talk, User, database
 from talks import (
     accounts,
     api,
@@ -27,14 +27,21 @@ from talks import (
     commands,
     comment_pages,
     errors,
+    journal_pages,
     layers,
     moderation,
     moderation_links,
+    moderation_pages,
     pages,
     pictures,
     previews,
     publishing,
+    reauthentication,
     schema,
+    second_factor_pages,
+    second_step,
+    sessions,
+    shortcuts,
     speakers,
     thumbnails,
     timeline,
@@ -101,12 +108,13 @@ class Navigation:
         ("timeline.events", "Events"),
         ("speakers.index", "Speakers"),
         ("timeline.tags", "Tags"),
+        ("journal.index", "Journal"),
     )
 
     @cached_property
     def waiting(self):
         """How much waits to be decided by who is signed in, in digits; "" for nothing."""
-        number = Comment.count_waiting(current_user, MOST_COUNTED) if current_user.is_authenticated else 0
+        number = moderation.count_waiting(current_user, MOST_COUNTED) if current_user.is_authenticated else 0
         return f"{MOST_COUNTED - 1}+" if number == MOST_COUNTED else str(number or "")
 
     @cached_property
@@ -176,18 +184,23 @@ app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
 app.jinja_env.filters.update({function.__name__: function for function in FILTERS})
 for feature in (timeline, comment_pages, previews, speakers, accounts, publishing, pages, thumbnails, ui):
     app.register_blueprint(feature.bp)
-for feature in (mailing, moderation, moderation_links, avatars):
+for feature in (mailing, moderation_pages, moderation_links, avatars, sessions):
+    app.register_blueprint(feature.bp)
+for feature in (journal_pages, shortcuts):
+    app.register_blueprint(feature.bp)
+for feature in (reauthentication, second_step, second_factor_pages):
     app.register_blueprint(feature.bp)
 for version, name in (("1.0", "api"), ("v1.0", "api_v")):
     app.register_blueprint(api.bp, url_prefix=f"/api/{version}", name=name)
 for command in commands.COMMANDS:
     app.cli.add_command(command)
-accounts.login_manager.init_app(app)
+sessions.login_manager.init_app(app)
 csrf = CSRFProtect(app)
 for feature in (comment_pages, previews):  # which look themselves: a visitor's form holds no session's token
     csrf.exempt(feature.bp)
 for resource in api.RESOURCES:  # where no cookie says who asks
     csrf.exempt(resource.bp)
+csrf.exempt(shortcuts.bp)  # which do nothing themselves
 # Their addresses are signed tokens.
 for page in (mailing.stop_mail, mailing.confirm_mail, moderation_links.by_mail):
     csrf.exempt(page)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from forms import BodyForm
 from models import Comment
-from talks import comments, moderation, networks, stamps, threads, timeline, tokens
+from talks import comments, moderation_pages, networks, stamps, threads, timeline, tokens
 from talks.spam import Refused
 
 bp = Blueprint("comments", __name__)
@@ -211,7 +211,7 @@ def delete(comment_id):
         refuse_forged()
         found = comments.whole(comment_id)
         if current_user.is_authenticated and found and found.author != asking():
-            return moderation.decide(comment_id, "delete")
+            return moderation_pages.decide(moderation_pages.seen(Comment, comment_id), "delete")
     comments.withdraw(own_comment(comment_id))
     return back_to(comment_id, "You took your comment back. It can be brought back where it stood.")
 

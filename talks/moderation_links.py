@@ -9,7 +9,7 @@ no cache and no other site, and only the button acts, as programs that read mail
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 
 from models import Comment, User
-from talks import moderation, notifications, stamps, tokens
+from talks import moderation, moderation_pages, notifications, stamps, tokens
 
 bp = Blueprint("moderation_links", __name__)
 
@@ -69,7 +69,7 @@ def page(comment, user, of=""):
 def act_by_mail(comment, user, of):
     if stamps.sent_by_another_site(request.headers, request.host):
         abort(400, "That form was sent by another site. Nothing was decided.")
-    act = moderation.ACTS.get(request.form.get("act"))
+    act = moderation_pages.ACTS.get(request.form.get("act"))
     if of:
         moderation.undo(comment, user, of)
         return redirect(url_for(".by_mail", token=link(comment, user)), 303)

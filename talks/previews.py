@@ -5,11 +5,12 @@ import time
 
 from flask import Blueprint, abort, render_template, request
 
-from forms import BodyForm
-from talks import comment_pages, comments, networks
+from forms import BodyForm, EntryTextForm
+from talks import comment_pages, comments, journal, networks
 
 bp = Blueprint("previews", __name__)
 
+KINDS = {"comment": (BodyForm, comments.rendered), "entry": (EntryTextForm, journal.rendered)}
 PER_MINUTE = 60  # from one network, in one process: a preview writes nothing, and neither does its limit
 
 
@@ -35,12 +36,13 @@ allowance = Allowance(PER_MINUTE)
 
 @bp.post("/preview")
 def preview():
-    """The `body` of a comment as the HTML that would be published: a part of a page."""
+    """The `body` of a comment, or of the `kind` entry, as it would be published: a part of a page."""
     comment_pages.refuse_other_sites()
     if not allowance.take(networks.network(request.remote_addr), time.time()):
         abort(429)
-    form = BodyForm(meta={"csrf": False})
+    form_class, rendered = KINDS.get(request.form.get("kind", "comment")) or abort(400)
+    form = form_class(meta={"csrf": False})
     good = form.validate()
-    html = comments.rendered(form.body.data) if good else ""
+    html = rendered(form.body.data) if good else ""
     page = render_template("comments/_preview.html", body_html=html, wrong=form.body.errors)
     return page, 200 if good else 422

@@ -22,10 +22,10 @@ INVISIBLE = re.compile(r"[\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\uf
 
 
 class Refused(ValueError):
-    """Why a comment was not taken; the message is fit to be shown.
+    """Why a comment or an entry was not taken; the message is fit to be shown.
 
     `field` of the form is where it belongs ("" for the whole). `reason` is one word: closed, gone, parent,
-    trap, repeated, too-many, late, blocked.
+    trap, repeated, too-many, late, blocked, title, unconfirmed.
     """
 
     def __init__(self, message, field, reason):
@@ -65,22 +65,22 @@ def why_it_waits(values, talk, author):
 
 def check_amount(author, email, network):
     """Raise Refused when a person or a network has written too much of late."""
-    now = utcnow()
     person = Comment.author == author if author else Comment.author_email == email
-    limits = (
-        (Comment.network == network, PER_NETWORK, PER_NETWORK_A_DAY),
-        (person, PER_PERSON, PER_PERSON_A_DAY),
-    )
-    for whose, in_window, a_day in limits:
-        written = Comment.select().where(whose)
-        if written.where(Comment.created_at > now - WINDOW).limit(in_window).count() >= in_window:
-            raise Refused(
-                "That is a lot in a short time. Your text is still here: wait ten minutes, then send it.",
-                "",
-                "too-many",
-            )
-        if written.where(Comment.created_at > now - DAY).limit(a_day).count() >= a_day:
-            raise Refused("That is enough for one day. Send it tomorrow.", "", "too-many")
+    check_limit(Comment, Comment.network == network, PER_NETWORK, PER_NETWORK_A_DAY)
+    check_limit(Comment, person, PER_PERSON, PER_PERSON_A_DAY)
+
+
+def check_limit(model, whose, in_window, a_day):
+    """Raise Refused when there are so many rows of `whose` (a condition) in ten minutes, or in a day."""
+    now, written = utcnow(), model.select().where(whose)
+    if written.where(model.created_at > now - WINDOW).limit(in_window).count() >= in_window:
+        raise Refused(
+            "That is a lot in a short time. Your text is still here: wait ten minutes, then send it.",
+            "",
+            "too-many",
+        )
+    if written.where(model.created_at > now - DAY).limit(a_day).count() >= a_day:
+        raise Refused("That is enough for one day. Send it tomorrow.", "", "too-many")
 
 
 def check_repeated(values, talk, author, network):

@@ -7,7 +7,7 @@ from flask_login import current_user, login_required
 from peewee import SQL, fn
 
 from forms import PictureForm, ProfileForm
-from models import Alias, Event, Talk, User, database
+from models import Alias, Entry, Event, Talk, User, database
 from talks import audit, markup
 from talks.paging import Order, paginate
 from talks.timeline import LETTERS, NEWEST_FIRST
@@ -16,6 +16,7 @@ bp = Blueprint("speakers", __name__)
 
 BY_NAME = Order(User.name_key, User.id)
 SPEAKERS_PER_PAGE = 100
+MOST_ENTRIES = 5  # on the page of who wrote them
 
 
 def save_profile(user, values):
@@ -50,6 +51,14 @@ def events_of(speaker):
     ]
 
 
+def newest_entries(person):
+    """What `person` wrote in the journal of late: one more than is shown says that there are more."""
+    entries = Entry.select(Entry.id, Entry.title, Entry.created_at).where(
+        Entry.author == person, Entry.status == "approved"
+    )
+    return list(entries.order_by(Entry.created_at.desc(), Entry.id.desc()).limit(MOST_ENTRIES + 1))
+
+
 @bp.get("/speakers")
 def index():
     """Everybody with a published talk, by name."""
@@ -74,7 +83,7 @@ def speaker(username):
     Talk.attach_speakers([*page.items, *drafts])
     return render_template(
         "speakers/speaker.html", speaker=found, page=page, year=year, years=talks_by_year(found),
-        events=events_of(found), drafts=drafts,
+        events=events_of(found), drafts=drafts, entries=newest_entries(found),
     )  # fmt: skip
 
 

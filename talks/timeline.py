@@ -10,6 +10,7 @@ from forms import CommentForm, VisitorCommentForm
 from models import Event, Link, Tag, Talk, TalkTag, User
 from talks import embeds, stamps, threads
 from talks.layers import security
+from talks.mentions import Mention
 from talks.paging import Order, paginate
 
 bp = Blueprint("timeline", __name__)
@@ -80,7 +81,7 @@ def talk_page(found, form=None, preview=None):
     before, after = found.neighbours()
     page = render_template(
         "timeline/talk.html", talk=found, **players, playing=playing if players.get(playing) else None,
-        previous=before, next=after, preview=preview, **discussion(found, form),
+        previous=before, next=after, preview=preview, **discussion(found, form), **journal_about(found),
         may_edit=current_user.is_authenticated and found.editable_by(current_user),
     )  # fmt: skip
     response = make_response(page)
@@ -105,6 +106,16 @@ def discussion(found, form):
         "moderates": asking is not None and found.moderated_by(asking),
         "form": form,
         "answered": answered,
+    }
+
+
+def journal_about(found):
+    """What the page of a talk shows of the journal: entries that name it."""
+    asking = current_user._get_current_object() if current_user.is_authenticated else None
+    moderates = asking is not None and found.moderated_by(asking)
+    return {
+        "mentions": list(Mention.under(found, moderates)),
+        "may_write": asking is not None and asking.may_write,
     }
 
 

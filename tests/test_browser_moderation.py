@@ -75,7 +75,7 @@ def waiting(page):
 
 def opened(page):
     """The text of the question that is open."""
-    return page.locator("[data-comment] details[open] .prose")
+    return page.locator("[data-item] details[open] .prose")
 
 
 def test_a_click_approves_without_leaving_the_page(queue):
@@ -103,7 +103,7 @@ def test_what_was_decided_is_undone_in_its_place(queue, name, said):
     expect(opened(queue)).to_have_text("First question?")
     expect(waiting(queue)).to_have_text("3")
     queue.reload()
-    expect(queue.locator("[data-comment]")).to_have_count(3)
+    expect(queue.locator("[data-item]")).to_have_count(3)
 
 
 def test_the_queue_is_worked_with_keys_alone(queue):
@@ -122,7 +122,7 @@ def test_the_queue_is_worked_with_keys_alone(queue):
     expect(queue.locator(".decided")).to_have_count(2)
 
     queue.reload()
-    expect(queue.locator("[data-comment]")).to_have_count(1)
+    expect(queue.locator("[data-item]")).to_have_count(1)
     expect(opened(queue)).to_have_text("Third question?")
 
 
@@ -157,11 +157,11 @@ def test_several_are_decided_at_once(queue):
     queue.keyboard.press("x")
     queue.get_by_role("button", name="Approve ticked").click()
     expect(queue.get_by_text("Approved: 2 comments.")).to_be_visible()
-    expect(queue.locator("[data-comment]")).to_have_count(1)
+    expect(queue.locator("[data-item]")).to_have_count(1)
 
     queue.get_by_role("button", name="Undo").click()
     expect(queue.get_by_text("Undone for 2 comments.")).to_be_visible()
-    expect(queue.locator("[data-comment]")).to_have_count(3)
+    expect(queue.locator("[data-item]")).to_have_count(3)
 
 
 def test_the_last_one_leaves_a_way_back(browse, speaker, asked):
@@ -209,7 +209,7 @@ def test_without_the_api_the_form_is_sent_as_ever(queue):
     queue.locator("details[open]").get_by_role("button", name="Approve").click()
 
     expect(queue.get_by_text("Approved: the comment by Ann Example.")).to_be_visible()
-    expect(queue.locator("[data-comment]")).to_have_count(2)
+    expect(queue.locator("[data-item]")).to_have_count(2)
 
 
 def test_without_scripts_a_question_is_approved_and_that_undone(browse, speaker, asked):
@@ -222,10 +222,10 @@ def test_without_scripts_a_question_is_approved_and_that_undone(browse, speaker,
     page.goto("/moderate")
     page.locator("details[open]").get_by_role("button", name="Approve").click()
     expect(page.get_by_text("Approved: the comment by Ann Example.")).to_be_visible()
-    expect(page.locator("[data-comment]")).to_have_count(1)
+    expect(page.locator("[data-item]")).to_have_count(1)
 
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("[data-comment]")).to_have_count(2)
+    expect(page.locator("[data-item]")).to_have_count(2)
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -2,10 +2,10 @@
 
 from flask import Blueprint, request
 
-from talks.api import comments, talks, token
+from talks.api import comments, entries, talks, token
 from talks.api.errors import ApiError, answer
 
-RESOURCES = (token, talks, comments)
+RESOURCES = (token, talks, comments, entries)
 
 bp = Blueprint("api", __name__)
 for resource in RESOURCES:

@@ -1,15 +1,14 @@
 """Comments: read, approve, change, delete. What pages do goes through the same verbs."""
 
-import hashlib
-
-from flask import Blueprint, jsonify, request, url_for
+from flask import Blueprint, request, url_for
 from peewee import fn
 
 from forms import BodyForm
 from models import Comment, Talk
-from talks import comments, moderation
-from talks.api import identity
+from talks import comments, moderation, moderation_pages
+from talks.api import deciding, identity
 from talks.api.collections import choice, collection, per_page
+from talks.api.deciding import DONE, at
 from talks.api.errors import ApiError
 from talks.api.sending import form_of, needed_object
 from talks.paging import Order
@@ -17,7 +16,6 @@ from talks.paging import Order
 bp = Blueprint("comments", __name__)
 
 NEWEST_FIRST = Order(Comment.created_at, Comment.id, descending=True)
-DONE = {"status": "ok"}
 
 
 def as_json(comment, user):
@@ -48,11 +46,6 @@ def url_of(comment, **options):
     return url_for(f"{request.blueprints[-1]}.comments.comment", comment_id=comment.id, **options)
 
 
-def at(moment):
-    """RFC 3339, in UTC."""
-    return moment and moment.isoformat().replace("+00:00", "Z")
-
-
 def all_as_json(rows, user):
     whole = Comment.whole([row.id for row in rows])
     Talk.attach_speakers([comment.talk for comment in whole])
@@ -71,38 +64,20 @@ def existing(comment_id):
     comment = comments.whole(comment_id)
     if comment is None:
         raise ApiError(404, "There is no such comment.")
-    if request.if_match and tag(comment) not in request.if_match:
-        raise ApiError(412, "The comment was changed since you read it. Read it again.")
+    deciding.refuse_changed(tag(comment), "comment")
     return comment
 
 
 def tag(comment):
     """Changes whenever the comment does."""
-    facts = comment.status, comment.decided_at, comment.edited_at, comment.reported_at
-    return hashlib.sha256(repr((comment.id, *map(str, facts))).encode()).hexdigest()[:16]
+    return deciding.tag(
+        comment.id, comment.status, comment.decided_at, comment.edited_at, comment.reported_at
+    )
 
 
 def one(comment, user, status=200):
     """The answer that shows one comment."""
-    response = jsonify(as_json(comment, user))
-    response.set_etag(tag(comment))
-    response.status_code = status
-    return response
-
-
-def decide(act, comment, user, *more):
-    """Do a verb of moderation; False when nothing changed. Raises ApiError."""
-    try:
-        return act(comment, user, *more)
-    except moderation.NotAllowed as refusal:
-        raise ApiError(403, str(refusal)) from None
-
-
-def conflict(comment_id, *unless):
-    """Why nothing was decided. A comment that is in one of the statuses `unless` is a bad request."""
-    status = Comment.get_by_id(comment_id).status
-    code = 400 if status in unless else 409
-    return ApiError(code, f"Nothing changed: {moderation.state_of(comment_id)}")
+    return deciding.one(as_json(comment, user), tag(comment), status)
 
 
 @bp.get("/comments/")
@@ -123,7 +98,9 @@ def listed():
     if user is None:
         raise identity.refused("Say who you are, to see what waits for you.")
     waiting = Comment.for_moderation(user)
-    return collection("comments", waiting, moderation.OLDEST_FIRST, number, waiting.count(), shape, keep)
+    return collection(
+        "comments", waiting, moderation_pages.OLDEST_FIRST, number, waiting.count(), shape, keep
+    )
 
 
 @bp.get("/comments/<id:comment_id>")
@@ -137,9 +114,7 @@ def comment(comment_id):
 def approve(comment_id):
     """Show a waiting comment."""
     user = identity.signed_in()
-    if not decide(moderation.approve, existing(comment_id), user):
-        raise conflict(comment_id, "approved")
-    return DONE
+    return deciding.act_on(existing(comment_id), moderation.approve, user, "approved")
 
 
 @bp.patch("/comments/<id:comment_id>")
@@ -164,43 +139,31 @@ def delete(comment_id):
     too = choice("approved", missing=False, true=True, false=False)
     own = comment.author_id == user.id and not comment.talk.moderated_by(user)
     if not own:
-        decide(moderation.check, comment, user)
+        deciding.decide(moderation.check, comment, user)
     if comment.status == "approved" and not too:
         raise ApiError(400, "The comment is approved: add ?approved=true to delete it nevertheless.")
     done = comments.withdraw(comment) if own else moderation.reject(comment, user)
     if not done:
-        raise conflict(comment_id)
+        raise deciding.conflict(comment)
     return DONE
 
 
 @bp.post("/comments/<id:comment_id>/spam")
 def spam(comment_id):
     """Take a comment away as spam."""
-    return act_on(comment_id, moderation.spam)
+    user = identity.signed_in()
+    return deciding.act_on(existing(comment_id), moderation.spam, user)
 
 
 @bp.post("/comments/<id:comment_id>/keep")
 def keep(comment_id):
     """Leave a comment that somebody reported where it is."""
-    return act_on(comment_id, moderation.keep)
+    user = identity.signed_in()
+    return deciding.act_on(existing(comment_id), moderation.keep, user)
 
 
 @bp.post("/comments/<id:comment_id>/undo")
 def undo(comment_id):
     """Take the last decision back; with {"of": "approved"} only if that was it."""
     user = identity.signed_in()
-    of = (identity.json_object() or {}).get("of", "")
-    if of not in ("", *moderation.BY_RESULT):
-        raise ApiError(
-            422, "Nothing was undone.", {"of": [f"Use one of: {', '.join(moderation.BY_RESULT)}."]}
-        )
-    if not decide(moderation.undo, existing(comment_id), user, of):
-        raise ApiError(409, "Nothing to undo: somebody decided anew since.")
-    return DONE
-
-
-def act_on(comment_id, verb):
-    user = identity.signed_in()
-    if not decide(verb, existing(comment_id), user):
-        raise conflict(comment_id)
-    return DONE
+    return deciding.undo(existing(comment_id), user)

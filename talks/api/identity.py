@@ -5,7 +5,7 @@ A cookie says nothing here: browsers send it along with what any other site asks
 
 from flask import current_app, request
 
-from talks import accounts, tokens
+from talks import accounts, second_factor, tokens
 from talks.api.errors import ApiError
 
 # Not "Basic": browsers would ask people for a password in a window of their own.
@@ -34,11 +34,14 @@ def by_token(token):
     if not isinstance(token, str):
         raise refused("A token is a text.")
     try:
-        return accounts.user_of_api_token(current_app.secret_key, token)
+        user = accounts.user_of_api_token(current_app.secret_key, token)
     except tokens.TokenExpired:
         raise refused("That token has expired. Get a new one at /api/1.0/token.") from None
     except tokens.TokenError:
         raise refused("That token is not valid. Get a new one at /api/1.0/token.") from None
+    if second_factor.is_missing(user):
+        raise ApiError(403, "Administrators of this site need a second factor. Sign in and set one up.")
+    return user
 
 
 def by_password(email, password):
@@ -46,12 +49,11 @@ def by_password(email, password):
     try:
         user = accounts.authenticate(email, password, request.remote_addr, current_app.secret_key)
     except accounts.TooManyAttempts as refusal:
-        raise ApiError(
-            429, "Too many attempts. Wait a quarter of an hour, then try again.",
-            headers={"Retry-After": str(refusal.seconds)},
-        ) from None  # fmt: skip
+        raise ApiError(429, str(refusal), headers=refusal.headers) from None
     if user is None:
         raise refused("E-mail and password do not belong together.")
+    if not second_factor.takes_passwords_alone(user):
+        raise refused("This account has a second factor, so a password alone says nothing. Send a token.")
     return user
 
 

@@ -1,7 +1,6 @@
 // Approve, delete, spam, keep and undo without leaving the page: through the API, with a token that lives an hour.
 // Whatever fails there goes the way it goes without scripts: the form is sent.
 (() => {
-  const DONE = { approve: "Approved", delete: "Deleted", spam: "Marked as spam", keep: "Kept" };
   const RESULT = { approve: "approved", delete: "rejected", spam: "spam", keep: "kept" };
   const forms = document.querySelectorAll("form[data-decide]");
   if (!forms.length) return;
@@ -21,7 +20,9 @@
 
   // True when the API has done it.
   const ask = async (form, act, of) => {
-    const [method, more] = { approve: ["PUT", ""], delete: ["DELETE", "?approved=true"] }[act] ?? ["POST", `/${act}`];
+    // An entry is put by its author; what is decided about it has an address of its own.
+    const approve = form.dataset.kind === "entry" ? ["POST", "/approve"] : ["PUT", ""];
+    const [method, more] = { approve, delete: ["DELETE", "?approved=true"] }[act] ?? ["POST", `/${act}`];
     const send = async () => {
       token ??= getToken(form);
       const headers = { Authorization: `Bearer ${await token}`, "Content-Type": "application/json" };
@@ -49,7 +50,7 @@
   };
 
   const waited = (form) => form.dataset.status === "pending" || form.querySelector("[value=keep]");
-  const place = (form) => form.closest("[data-comment], .comment");
+  const place = (form) => form.closest("[data-item], .comment");
 
   const tick = (form, decided) => {
     const box = place(form).querySelector("[type=checkbox]");
@@ -62,7 +63,7 @@
     line.className = "acts small decided";
     const word = document.createElement("span");
     word.className = `badge ${act === "approve" || act === "keep" ? "badge-good" : "badge-bad"}`;
-    word.textContent = DONE[act];
+    word.textContent = form.querySelector(`[value=${act}]`).dataset.done;
     const undo = document.createElement("button");
     undo.type = "button";
     undo.className = "second";
@@ -75,7 +76,7 @@
     if (queue) place(form).append(line);
     else form.after(line);
     undone.push(undo);
-    said.textContent = `${DONE[act]}. Undo is possible.`;
+    said.textContent = `${word.textContent}. Undo is possible.`;
     if (waited(form)) count(-1);
     if (queue) step(1, place(form)) || undo.focus();
     else undo.focus();
@@ -97,7 +98,7 @@
   document.addEventListener("submit", async (event) => {
     const { target: form, submitter } = event;
     const act = submitter?.value;
-    if (!form.matches("[data-decide]") || !(act in DONE) || form.dataset.plain) return;
+    if (!form.matches("[data-decide]") || !(act in RESULT) || form.dataset.plain) return;
     event.preventDefault();
     if (form.dataset.busy) return;
     form.dataset.busy = "yes";
@@ -110,8 +111,8 @@
 
   // The queue by keys
   if (!queue) return;
-  const items = [...queue.querySelectorAll("[data-comment]")];
-  const current = () => document.activeElement.closest("[data-comment]") ?? items.find((item) => item.querySelector("details").open);
+  const items = [...queue.querySelectorAll("[data-item]")];
+  const current = () => document.activeElement.closest("[data-item]") ?? items.find((item) => item.querySelector("details").open);
   const open = (item) => {
     item.querySelector("details").open = true;
     item.querySelector("summary").focus();

@@ -1,4 +1,4 @@
-// What is typed as a comment is shown as it will look: drawn by the server, as it is when it is sent.
+// What is typed as a comment or an entry is shown as it will look: drawn by the server, as it is when it is sent.
 (() => {
   const PAUSE = 400; // milliseconds without a key
 
@@ -19,7 +19,7 @@
       try {
         const answer = await fetch("/preview", {
           method: "POST",
-          body: new URLSearchParams({ body: typed.value }),
+          body: new URLSearchParams({ body: typed.value, kind: region.dataset.preview || "comment" }),
           signal: asked.signal,
         });
         if (!answer.ok && answer.status !== 422) return; // what was drawn before stays

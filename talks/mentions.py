@@ -1,0 +1,68 @@
+"""Whether an entry of the journal shows under the talk that it names.
+
+Who decides about the questions of that talk decides: not who decides about the entry. Both are asked in the
+same queue, by the same verbs: so a mention is a row of its own to them, although it is some columns of Entry.
+"""
+
+from peewee import JOIN, ForeignKeyField, Join
+
+from models import BaseModel, Entry, Moderated, Talk, User, with_author_and_talk
+from talks.fields import CharField, TextField, UTCDateTimeField
+
+MOST_SHOWN = 20  # under one talk: its page stays a page
+
+
+class Mention(Moderated, BaseModel):
+    """A second look at the rows of Entry. `status` is pending, approved or rejected; "" without a talk."""
+
+    KIND = "mention"
+
+    author = ForeignKeyField(User, null=True, backref="+")
+    title = CharField(255)
+    body_html = TextField()
+    created_at = UTCDateTimeField()
+    entry_status = CharField(12, column_name="status")
+    talk = ForeignKeyField(Talk, null=True, backref="+")
+    status = CharField(12, column_name="talk_status")
+    was = CharField(12, column_name="talk_was")
+    decided_at = UTCDateTimeField(null=True, column_name="talk_decided_at")
+
+    class Meta:
+        table_name = Entry._meta.table_name
+
+    shown_name = Entry.shown_name
+
+    @classmethod
+    def rows(cls):
+        """Mentions with their authors and talks (a query)."""
+        return with_author_and_talk(cls, cls)
+
+    @classmethod
+    def for_moderation(cls, user, own=False):
+        """Ids and times of what waits for `user`, of entries that everybody reads; `own` as in Comment."""
+        waiting = cls.status == "pending", cls.entry_status == "approved"
+        columns = cls.select(cls.id, cls.created_at)
+        if user.is_admin and not own:
+            deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
+            return columns.where(*waiting, cls.talk.not_in(deleted))
+        talks = Talk.ids_moderated_by(user).alias("talks")
+        return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, *waiting)
+
+    @classmethod
+    def under(cls, talk, moderates):
+        """What stands under `talk`, newest first; for who decides about it also what waits (a query)."""
+        statuses = ["approved", "pending"] if moderates else ["approved"]
+        there = cls.talk == talk, cls.status.in_(statuses), cls.entry_status == "approved"
+        columns = cls.id, cls.title, cls.created_at, cls.status, cls.was, cls.talk
+        rows = cls.select(*columns, User.id, User.username, User.name).join(
+            User, JOIN.LEFT_OUTER, on=cls.author
+        )
+        return rows.where(*there).order_by(cls.created_at.desc(), cls.id.desc()).limit(MOST_SHOWN)
+
+    def decided_by(self, user):
+        """Whether `user` decides about this: who decides about the questions under its talk."""
+        if self.talk is None:
+            return False
+        if self.talk.speakers is None:
+            Talk.attach_speakers([self.talk])
+        return self.talk.moderated_by(user)
