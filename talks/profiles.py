@@ -10,15 +10,20 @@ NAME, KEY = User.name.max_length, Alias.key.max_length
 
 
 def profile_named(name: str) -> User:
-    """The profile of that spelling, or of one like it; made, with nobody's account, when there is none."""
-    return profiles_named([name])[name]
+    """The profile that nobody has of that spelling, or of one like it; made when there is none.
+
+    For names that people type. What a claimed profile is called too draws its account in nowhere.
+    """
+    return profiles_named([name], of_accounts=False)[name]
 
 
-def profiles_named(names: Iterable[str]) -> dict[str, User]:
-    """`profile_named` for many names, in a bounded number of statements for each 400.
+def profiles_named(names: Iterable[str], of_accounts: bool = True) -> dict[str, User]:
+    """The profile of each name, made when there is none, in a bounded number of statements for each 400.
 
     Aliases alone say who is meant: an account of that name is somebody else until they say so. A name of
-    signs only ("???") is nobody's other spelling. The first spelling met is the profile's name.
+    signs only ("???") is nobody's other spelling. The first spelling met is the profile's name. With
+    `of_accounts` a spelling that an account took over with its profile means that account: so an import brings
+    the new talks of who has said "this is me" to them.
     """
     names = list(dict.fromkeys(names))
     for name in names:
@@ -27,19 +32,25 @@ def profiles_named(names: Iterable[str]) -> dict[str, User]:
     found = {}
     with database.atomic():
         for start in range(0, len(names), AT_ONCE):
-            found |= _found_or_made(names[start : start + AT_ONCE])
+            found |= _found_or_made(names[start : start + AT_ONCE], of_accounts)
     return found
 
 
-def _found_or_made(names):
+def _found_or_made(names, of_accounts):
     keys = {name: fold(name)[:KEY] for name in names}
     aliases = Alias.select(Alias, User).join(User).order_by(Alias.id)
     alike = Alias.key.in_(list(set(keys.values()) - {""}))
     same = aliases.where(Alias.name.in_(names) | alike)
-    by_name, by_key = {}, {}
+    by_name, by_key, seen = {}, {}, set()
     for alias in same:
-        by_name[alias.name] = alias.user
-        by_key.setdefault(alias.key, alias.user)
+        seen.add(alias.name)
+        if of_accounts or alias.user.is_unclaimed:
+            by_name[alias.name] = alias.user
+            by_key.setdefault(alias.key, alias.user)
+    if len(by_name) < len(seen):  # an account has the alias, and a profile that nobody has the name
+        for user in _unclaimed(names, keys):
+            by_name.setdefault(user.name, user)
+            by_key.setdefault(user.name_key, user)
     by_key.pop("", None)
     new = {}  # key, or the name that has none -> first spelling
     for name in names:
@@ -47,10 +58,16 @@ def _found_or_made(names):
             new.setdefault(keys[name] or name, name)
     made = dict(zip(new, _made(list(new.values())), strict=True))
     found = {name: by_name.get(name) or by_key.get(keys[name]) or made[keys[name] or name] for name in names}
-    unseen = [name for name in names if name not in by_name]
+    unseen = [name for name in names if name not in seen]
     if unseen:
         Alias.insert_many({"user": found[name], "name": name, "key": keys[name]} for name in unseen).execute()
     return found
+
+
+def _unclaimed(names, keys):
+    """Profiles that nobody has of these names or of names like them, the first first (a query)."""
+    alike = User.name.in_(names) | User.name_key.in_(list(set(keys.values()) - {""}))
+    return User.select().where(User.is_nobodys(), alike).order_by(User.id)
 
 
 def _made(names):
