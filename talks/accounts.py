@@ -3,19 +3,19 @@
 import hmac
 import re
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
-from flask_login import LoginManager, current_user, login_required, login_user, logout_user
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
 
-from forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
-from models import LoginAttempt, Session, User, database, utcnow
-from talks import half_sessions, passwords, second_factor, tokens
-from talks.networks import keyed, network
+from forms import USERNAME, USERNAME_RULE, LoginForm
+from models import User, database, utcnow
+from talks import half_sessions, passwords, second_factor, sessions, tokens, waits
+from talks.account_forms import SetupForm
+from talks.networks import keyed, network, of_request
+from talks.waits import TooManyAttempts
 
 SETUP_SECONDS = API_SECONDS = 3600
 
 bp = Blueprint("accounts", __name__, url_prefix="/auth")
-login_manager = LoginManager()
-login_manager.session_protection = None  # the session is a row of ours, not a guess from the browser's name
 
 
 class Refused(ValueError):
@@ -26,26 +26,32 @@ class Refused(ValueError):
         self.field = field
 
 
-class TooManyAttempts(Exception):
-    """Wait: `seconds` until the next try."""
-
-    seconds = int(LoginAttempt.WINDOW.total_seconds())
-
-
 def authenticate(email, password, address, secret):
-    """The user whose address and password these are, or None. Raises TooManyAttempts before any hashing."""
-    attempt = LoginAttempt.reserve(keyed(secret, email.lower()), keyed(secret, network(address)))
-    if attempt is None:
-        raise TooManyAttempts
+    """The user whose address and password these are, or None. Raises TooManyAttempts before any hashing.
+
+    Whether there is such an account makes no difference to the work. An account whose first address is not
+    confirmed is none here: that it lets somebody in would tell that nobody else has the address.
+    """
+    email, here = email.lower(), keyed(secret, network(address))
+    attempt = waits.reserve(keyed(secret, email), here, is_known=lambda: waits.has_entered_from(email, here))
     user = User.by_email(email)
     if not passwords.verify(user and user.password_hash, password) or not user.is_active:
         return None
-    with database.atomic():
-        attempt.forgive()
-        if passwords.is_outdated(user.password_hash):
-            user.set_password(password)
-            user.save()
+    attempt.forgive()
+    if passwords.is_outdated(user.password_hash):
+        fresh, before = passwords.hash_password(password), user.password_hash
+        User.update(password_hash=fresh).where(User.id == user.id, User.password_hash == before).execute()
+        user.password_hash = fresh
     return user
+
+
+def is_password_of(user, password):
+    """Whether `user`, who is signed in, knows the password. Raises TooManyAttempts before any hashing."""
+    attempt = waits.reserve(keyed(current_app.secret_key, f"password of {user.id}"), of_request())
+    if not passwords.verify(user.password_hash, password):
+        return False
+    attempt.forgive()
+    return True
 
 
 def api_token(secret, user):
@@ -74,6 +80,7 @@ def create_account(
     if not USERNAME.fullmatch(username) or len(username) > User.username.max_length:
         raise Refused(f"{username[:40]!r} cannot be a username. {USERNAME_RULE}", "username")
     with database.atomic():
+        User.forget_unconfirmed()
         if User.select().where(User.username == username).exists():
             raise Refused(f"The username {username} is taken.", "username")
         if User.by_email(email):
@@ -109,16 +116,12 @@ def safe_next(target):
     return url_for("timeline.index")
 
 
-@login_manager.user_loader
-def load_user(token):
-    return Session.user_of(token)
-
-
-@login_manager.unauthorized_handler
+@sessions.login_manager.unauthorized_handler
 def ask_to_sign_in():
     """To the sign-in page, and from there back to the page that was asked for, if it was one."""
     flash("Sign in to go on.", "info")
-    target = request.full_path.rstrip("?") if "GET" in request.url_rule.methods else None
+    rule = request.url_rule
+    target = request.full_path.rstrip("?") if rule and "GET" in rule.methods else None
     return redirect(url_for("accounts.login", next=target), 303)
 
 
@@ -134,9 +137,8 @@ def login():
     try:
         user = authenticate(form.email.data, form.password.data, request.remote_addr, current_app.secret_key)
     except TooManyAttempts as refusal:
-        form.form_errors.append("Too many attempts. Wait a quarter of an hour, then try again.")
-        page = render_template("accounts/login.html", form=form)
-        return page, 429, {"Retry-After": str(refusal.seconds)}
+        form.form_errors.append(str(refusal))
+        return render_template("accounts/login.html", form=form), 429, refusal.headers
     if user is None:
         form.form_errors.append("E-mail and password do not belong together.")
         return render_template("accounts/login.html", form=form), 422
@@ -147,24 +149,15 @@ def enter(user, remembered, target):
     """Let in who has shown the password, by way of the second factor where there is one. An answer."""
     if second_factor.is_needed(user):
         half_sessions.begin(user, remembered, target)
-        return redirect(url_for("second_factor.answer"), 303)
+        return redirect(url_for("second_step.answer"), 303)
     return welcome(user, remembered, target)
 
 
 def welcome(user, remembered, target):
     """Begin the session of who has shown all that is asked for. An answer."""
-    with database.atomic():
-        user.session_token = Session.begin(user, remembered)
-    begin(user, remembered)
+    sessions.begin(user, remembered)
     flash(f"Signed in as {user.name}.", "success")
     return redirect(target, 303)
-
-
-def begin(user, remembered):
-    """Give this browser the session of `user`."""
-    session.clear()
-    session.permanent = remembered
-    login_user(user)
 
 
 @bp.get("/logout")
@@ -178,9 +171,7 @@ def ask_logout():
 def logout():
     """Sign out."""
     if current_user.is_authenticated:
-        Session.end(current_user.session_token)
-        logout_user()
-        session.clear()
+        sessions.leave()
         flash("Signed out.", "success")
     return redirect(url_for("timeline.index"), 303)
 
@@ -212,8 +203,7 @@ def setup(token):
             form[refusal.field].errors = [str(refusal)]
     if user or User.there_is_an_administrator():
         if user:
-            user.session_token = Session.begin(user, remembered=False)
-            begin(user, remembered=False)
+            sessions.begin(user, remembered=False)
             flash("Welcome. You are the administrator of this site.", "success")
         else:
             flash("This site has its administrator. Sign in.", "info")

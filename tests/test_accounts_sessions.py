@@ -10,7 +10,7 @@ from conftest import PASSWORD
 import main
 from models import Session, User, utcnow
 
-LOGIN, LOGOUT = "/auth/login", "/auth/logout"
+LOGIN, LOGOUT, KEPT = "/auth/login", "/auth/logout", "talks_remember"
 READING_PAGES = [
     "/", "/events", "/tags", "/speakers", "/about", "/help", "/user/ada", "/talk/1", "/event/meeting",
     "/tag/python", "/nowhere",
@@ -21,8 +21,24 @@ def signed_in(browser):
     return browser.get("/profile").status_code == 200
 
 
-def set_cookie(answer):
-    return next(line for line in answer.headers.getlist("Set-Cookie") if line.startswith("talks="))
+def set_cookie(answer, name="talks"):
+    return next(line for line in answer.headers.getlist("Set-Cookie") if line.startswith(f"{name}="))
+
+
+def reopened(browser):
+    """The browser after it was closed: it kept what it was told to keep."""
+    again = main.app.test_client()
+    for name in ("talks", KEPT):
+        cookie = browser.get_cookie(name)
+        if cookie and cookie.expires:
+            again.set_cookie(name, cookie.value)
+    return again
+
+
+@pytest.fixture
+def as_kept_bob(client, bob):
+    client.sign_in(bob, remember_me="y")
+    return client
 
 
 def test_who_asks_to_be_kept_is_remembered_for_thirty_days(client, bob):
@@ -31,9 +47,9 @@ def test_who_asks_to_be_kept_is_remembered_for_thirty_days(client, bob):
     row = Session.get()
     assert row.remembered
     assert abs(row.expires_at - row.created_at - timedelta(days=30)) < timedelta(minutes=1)
-    assert "Expires=" in set_cookie(answer)
-    kept_until = client.get_cookie("talks").expires
-    assert abs(kept_until - row.expires_at) < timedelta(minutes=1)
+    assert abs(client.get_cookie(KEPT).expires - row.expires_at) < timedelta(minutes=1)
+    assert "Expires=" not in set_cookie(answer)
+    assert signed_in(reopened(client))
 
 
 def test_who_does_not_ask_is_signed_out_with_the_browser(client, bob):
@@ -44,24 +60,118 @@ def test_who_does_not_ask_is_signed_out_with_the_browser(client, bob):
     assert row.expires_at - row.created_at < timedelta(days=1)
     assert "Expires=" not in set_cookie(answer)
     assert "Max-Age=" not in set_cookie(answer)
+    assert client.get_cookie(KEPT) is None
+    assert not signed_in(reopened(client))
 
 
-def test_the_cookie_is_kept_from_scripts_and_from_other_sites(client, bob):
-    cookie = set_cookie(client.sign_in(bob))
+def test_what_remembers_is_a_token_of_its_own(as_kept_bob):
+    row, lasting = Session.get(), as_kept_bob.get_cookie(KEPT).value
+
+    assert Session.user_of(lasting) is None
+    with as_kept_bob.session_transaction() as kept:
+        token = kept["_user_id"]
+    assert lasting != token
+    assert row.remember_digest == hashlib.sha256(lasting.encode()).hexdigest()
+    assert row.token_digest == hashlib.sha256(token.encode()).hexdigest()
+
+
+def test_a_remembered_browser_begins_its_session_anew(as_kept_bob):
+    again = reopened(as_kept_bob)
+
+    assert signed_in(again)
+
+    assert Session.select().count() == 1
+    assert not signed_in_by_session(as_kept_bob)  # its old token is void
+    again.delete_cookie(KEPT)
+    assert signed_in(again)
+
+
+def signed_in_by_session(browser):
+    browser.delete_cookie(KEPT)
+    return signed_in(browser)
+
+
+def test_pages_that_a_remembered_browser_opens_at_once_all_know_it(as_kept_bob):
+    first, second = reopened(as_kept_bob), reopened(as_kept_bob)
+
+    assert signed_in(first)
+    assert signed_in(second)
+    assert signed_in(first)
+
+
+def test_being_remembered_is_extended_by_coming_back(as_kept_bob):
+    Session.update(expires_at=utcnow() + timedelta(days=2)).execute()
+    again = reopened(as_kept_bob)
+
+    again.get("/")
+
+    assert Session.get().expires_at > utcnow() + timedelta(days=29)
+    assert again.get_cookie(KEPT).expires > utcnow() + timedelta(days=29)
+
+
+@pytest.mark.parametrize("end", ["signed out", "ended", "epoch", "blocked", "too old"])
+def test_who_is_signed_out_is_not_remembered(as_kept_bob, bob, end):
+    again = reopened(as_kept_bob)
+    if end == "signed out":
+        as_kept_bob.submit(LOGOUT)
+        assert as_kept_bob.get_cookie(KEPT) is None
+    elif end == "ended":
+        Session.delete().execute()
+    elif end == "epoch":
+        User.update(session_epoch=User.session_epoch + 1).execute()
+    elif end == "blocked":
+        User.update(is_active=False).execute()
+    else:
+        Session.update(expires_at=utcnow()).execute()
+
+    assert not signed_in(again)
+    assert again.get_cookie(KEPT) is None
+
+
+@pytest.mark.parametrize("value", ["", "x", "x" * 4000, "\U0001f600", "%00"])
+def test_a_token_that_remembers_nobody_is_taken_away(client, bob, value):
+    client.set_cookie(KEPT, value)
+
+    assert client.get("/").status_code == 200
+    assert not client.get_cookie(KEPT) or value == ""
+    assert not signed_in(client)
+
+
+def test_what_remembers_says_nothing_to_the_api(as_kept_bob):
+    again = reopened(as_kept_bob)
+
+    assert again.get("/api/1.0/comments/?approved=false").status_code == 401
+    assert again.get_cookie("talks") is None
+
+
+def test_signing_in_without_being_kept_takes_the_old_token_away(as_kept_bob, bob):
+    Session.delete().execute()
+
+    as_kept_bob.sign_in(bob)
+
+    assert as_kept_bob.get_cookie(KEPT) is None
+
+
+@pytest.mark.parametrize("name", ["talks", KEPT])
+def test_the_cookies_are_kept_from_scripts_and_from_other_sites(client, bob, name):
+    cookie = set_cookie(client.sign_in(bob, remember_me="y"), name)
 
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert "Path=/" in cookie
     assert "Domain" not in cookie
+    assert "Secure" not in cookie  # as there is no TLS here
 
 
-def test_the_cookie_is_secure_when_the_request_was(client, bob):
-    client.get(LOGIN, base_url="https://localhost")
-    assert client.get_cookie("talks").secure
+@pytest.mark.parametrize("name", ["talks", KEPT])
+def test_the_cookies_are_secure_when_the_request_was(client, bob, name):
+    page = client.get(LOGIN, base_url="https://localhost")
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)[1]
+    data = {"email": bob.email, "password": PASSWORD, "csrf_token": token, "remember_me": "y"}
 
+    client.post(LOGIN, base_url="https://localhost", data=data)
 
-def test_the_cookie_works_without_tls_where_there_is_none(client, bob):
-    assert "Secure" not in set_cookie(client.sign_in(bob))
+    assert client.get_cookie(name).secure
 
 
 def test_signing_in_over_tls_needs_no_referrer(client, bob):

@@ -1,0 +1,142 @@
+"""Being signed in: a row for each browser, the two cookies that name it, and the list of them.
+
+The site's own cookie goes when the browser is closed. Who asks to be kept signed in has another, which holds
+a token of its own and does nothing but begin the session anew.
+"""
+
+import re
+
+from flask import Blueprint, after_this_request, flash, redirect, render_template, request, session, url_for
+from flask_login import LoginManager, current_user, login_required, login_user, logout_user
+
+from models import Session, database
+from talks import audit, networks
+
+COOKIE = "talks_remember"
+# What browsers call themselves, the more particular first: all claim to be others too.
+BROWSERS = {
+    "Edg": "Edge", "OPR": "Opera", "Vivaldi": "Vivaldi", "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox", "FxiOS": "Firefox", "CriOS": "Chrome", "Chrome": "Chrome", "Chromium": "Chromium",
+    "Safari": "Safari",
+}  # fmt: skip
+SYSTEMS = {
+    "iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "CrOS": "ChromeOS", "Windows": "Windows",
+    "Mac OS X": "macOS", "Linux": "Linux", "BSD": "BSD",
+}  # fmt: skip
+
+bp = Blueprint("sessions", __name__, url_prefix="/auth/sessions")
+login_manager = LoginManager()
+login_manager.session_protection = None  # the session is a row of ours, not a guess from the browser's name
+
+
+def begin(user, remembered):
+    """Sign `user` in in this browser."""
+    browser = request.headers.get("User-Agent", "").encode("ascii", "replace").decode()
+    with database.atomic():
+        user.session_token = Session.begin(user, remembered, browser, networks.of_request())
+        lasting = Session.remember(user.session_token) if remembered else ""
+        audit.record("session.begin", user, by=user)
+    session.clear()
+    session.permanent = False
+    login_user(user)
+    keep(lasting)
+
+
+def leave():
+    """Sign out in this browser."""
+    with database.atomic():
+        audit.record("session.end", current_user._get_current_object())
+        Session.end(current_user.session_token)
+    logout_user()
+    session.clear()
+    keep("")
+
+
+def end(user, session_id):
+    """End one session of `user`. False if it is not there, or another's."""
+    with database.atomic():
+        if not Session.delete().where(Session.id == session_id, Session.user == user).execute():
+            return False
+        audit.record("session.end", user, by=user)
+    return True
+
+
+def end_others(user):
+    """End all sessions of `user` but this browser's, and all tokens of the API."""
+    with database.atomic():
+        Session.end_others(user, user.session_token)
+        audit.record("session.end_others", user, by=user)
+
+
+def keep(lasting):
+    """Have this browser keep that token; "": none any more."""
+    if not lasting and COOKIE not in request.cookies:
+        return
+
+    @after_this_request
+    def set_cookie(response):
+        seconds = int(Session.REMEMBERED.total_seconds()) if lasting else 0
+        response.set_cookie(
+            COOKIE, lasting, max_age=seconds, httponly=True, samesite="Lax", secure=request.is_secure
+        )
+        return response
+
+
+@login_manager.user_loader
+def load_user(token):
+    return Session.user_of(token)
+
+
+@login_manager.request_loader
+def remembered_user(request):
+    """Who asked to be kept signed in, with the session begun anew. No cookie counts under /api/."""
+    lasting = request.cookies.get(COOKIE)
+    if not lasting or request.path.startswith("/api/"):
+        return None
+    user = Session.resume(lasting)
+    if user:
+        session["_user_id"] = user.get_id()
+    keep(lasting if user else "")
+    return user
+
+
+def browser_name(text):
+    """``Firefox on Linux`` of what a browser says it is."""
+    browser = next((name for sign, name in BROWSERS.items() if re.search(rf"\b{sign}/", text)), "A browser")
+    system = next((name for sign, name in SYSTEMS.items() if sign in text), "")
+    return f"{browser} on {system}" if system else browser
+
+
+@bp.get("")
+@login_required
+def index():
+    """Where one is signed in."""
+    return render_template(
+        "accounts/sessions.html", sessions=list(Session.of(current_user._get_current_object())),
+        name_of=browser_name, here=networks.of_request(),
+    )  # fmt: skip
+
+
+@bp.post("/<id:session_id>/end")
+@login_required
+def end_one(session_id):
+    """End one of them; one's own is signing out."""
+    found = Session.get_or_none(Session.id == session_id, Session.user == current_user.id)
+    if found is not None and found.has(current_user.session_token):
+        leave()
+        flash("Signed out.", "success")
+        return redirect(url_for("timeline.index"), 303)
+    if end(current_user._get_current_object(), session_id):
+        flash("That browser is signed out.", "success")
+    else:
+        flash("That browser was signed out already.", "info")
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/end")
+@login_required
+def end_all_others():
+    """End all but this one."""
+    end_others(current_user._get_current_object())
+    flash("You are signed out everywhere but here.", "success")
+    return redirect(url_for(".index"), 303)
