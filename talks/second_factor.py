@@ -16,7 +16,7 @@ import segno
 from flask import current_app
 from markupsafe import Markup
 
-from models import Credential, User, database, utcnow
+from models import Credential, Session, User, database, utcnow
 from talks import account_mail, audit
 
 TOTP, PASSKEY, RECOVERY = "totp", "passkey", "recovery"
@@ -144,12 +144,15 @@ def finish_app(user, pending, code):
 def added(user, what, name=""):
     """Note and tell that `user` has a factor more; returns the recovery codes that came with the first.
 
-    Call it in the transaction that added it.
+    With the first, sessions and tokens of the API that a password alone began end, but for the one in which
+    `user` is signed in. Call it in the transaction that added it.
     """
     audit.record("second_factor.add", user, by=user, kind=what, name=name)
     tell(user, f"{what}_added", name=name)
-    has_codes = Credential.select().where(Credential.user == user, Credential.kind == RECOVERY).exists()
-    return [] if has_codes else make_codes(user)
+    if Credential.select().where(Credential.user == user, Credential.kind == RECOVERY).exists():
+        return []
+    Session.end_others(user, user.session_token)
+    return make_codes(user)
 
 
 def step_of(app, code, now=None):
