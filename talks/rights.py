@@ -40,8 +40,8 @@ def set_rights(user, values, by):
 
 def check(user, changed):
     """Raise NotPossible for rights that `user` cannot have."""
-    if changed.get("is_admin") and not user.is_claimed:
-        raise NotPossible("Nobody has claimed this profile, so nobody could sign in to it.", "is_admin")
+    if changed.get("is_admin") and not (user.email and user.confirmed_at):
+        raise NotPossible("Nobody can sign in here yet: there is no confirmed e-mail address.", "is_admin")
     if changed.get("is_active") and user.gone_at:
         raise NotPossible("Its owner has deleted this account. It stays closed.", "is_active")
 

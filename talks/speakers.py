@@ -19,8 +19,8 @@ SPEAKERS_PER_PAGE = 100
 MOST_ENTRIES = 5  # on the page of who wrote them
 
 
-def save_profile(user, values):
-    """Set name, location, website and bio of a profile."""
+def save_profile(user, values, by=None):
+    """Set name, location, website and bio of a profile; `by` somebody else than its owner."""
     before = {name: getattr(user, name) for name in values}
     for name, value in values.items():
         setattr(user, name, value or "")
@@ -29,7 +29,7 @@ def save_profile(user, values):
     with database.atomic():
         user.save()
         if changed:
-            audit.record("user.edit", user, by=user, changed=changed)
+            audit.record("user.edit", user, by=by or user, changed=changed)
 
 
 def talks_by_year(speaker):

@@ -62,7 +62,7 @@ def test_one_of_two_administrators_may_go(carol, bob):
 def test_a_profile_without_an_account_cannot_administrate(carol):
     profile = User.create(username="grace", name="Grace")
 
-    with pytest.raises(rights.NotPossible, match="claimed"):
+    with pytest.raises(rights.NotPossible, match="address"):
         rights.set_rights(profile, {"is_admin": True}, by=carol)
 
 
