@@ -18,12 +18,14 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import IntegerConverter
 
 from app import app
-from models import TABLES, Talk, User, database
+from models import TABLES, User, database
 from talks import (
     accounts,
     api,
     avatars,
     bodies,
+    claim_pages,
+    claims,
     commands,
     comment_pages,
     errors,
@@ -32,6 +34,7 @@ from talks import (
     moderation,
     moderation_links,
     moderation_pages,
+    own_data,
     pages,
     pictures,
     previews,
@@ -118,8 +121,9 @@ class Navigation:
         return f"{MOST_COUNTED - 1}+" if number == MOST_COUNTED else str(number or "")
 
     @cached_property
-    def draft_count(self):
-        return Talk.written_by(current_user, "draft").count() if current_user.is_authenticated else 0
+    def counts(self):
+        """How many drafts, requests to who is signed in, and to administrators if they are one."""
+        return claims.menu_counts(current_user) if current_user.is_authenticated else (0, 0, 0)
 
 
 class Talks:
@@ -186,7 +190,7 @@ for feature in (timeline, comment_pages, previews, speakers, accounts, publishin
     app.register_blueprint(feature.bp)
 for feature in (mailing, moderation_pages, moderation_links, avatars, sessions):
     app.register_blueprint(feature.bp)
-for feature in (journal_pages, shortcuts):
+for feature in (claim_pages, journal_pages, own_data, shortcuts):
     app.register_blueprint(feature.bp)
 for feature in (reauthentication, second_step, second_factor_pages):
     app.register_blueprint(feature.bp)

@@ -1007,12 +1007,14 @@ class Claim(BaseModel):
         indexes = ((("status", "kind", "created_at"), False), (("user", "kind", "status"), False))
 
     @classmethod
-    def to_decide(cls, user):
-        """What waits for `user` to decide about (a query)."""
-        own = (cls.user == user) & cls.kind.in_(cls.FOR_ONESELF)
-        if user.is_admin:
-            own |= cls.kind.in_(cls.FOR_ADMINISTRATORS)
-        return cls.select().where(cls.status == "open", own)
+    def asked_of(cls, user):
+        """What others ask of `user`, still open (a query)."""
+        return cls.select().where(cls.user == user, cls.kind.in_(cls.FOR_ONESELF), cls.status == "open")
+
+    @classmethod
+    def for_administrators(cls):
+        """What waits for any of them (a query)."""
+        return cls.select().where(cls.status == "open", cls.kind.in_(cls.FOR_ADMINISTRATORS))
 
     def is_decided_by(self, user):
         """Whether `user` decides about this one."""

@@ -1,7 +1,7 @@
 """Asking accounts whether they speak in a talk.
 
-Writing a name draws nobody's account in. Where exactly one account is called so, or is meant by `@username`, it
-is asked; until it accepts, the name stands in the talk as a profile that nobody has.
+Writing a name draws nobody's account in. Where exactly one account is called so, or is meant by `@username`,
+it is asked; until it accepts, the name stands in the talk as a profile that nobody has.
 """
 
 from datetime import timedelta
@@ -41,7 +41,7 @@ def reachable():
 
 
 def renew(talk, meant, by):
-    """Ask the accounts in `meant`, {profile: account}, and those called like the unclaimed speakers of `talk`.
+    """Ask the accounts in `meant`, {profile: account}, and those called like unclaimed speakers of `talk`.
 
     Nobody is asked twice about a talk, and what is no longer named is withdrawn. Call it in the transaction
     that wrote the speakers.

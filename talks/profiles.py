@@ -22,8 +22,8 @@ def profiles_named(names: Iterable[str], of_accounts: bool = True) -> dict[str, 
 
     Aliases alone say who is meant: an account of that name is somebody else until they say so. A name of
     signs only ("???") is nobody's other spelling. The first spelling met is the profile's name. With
-    `of_accounts` a spelling that an account took over with its profile means that account: so an import brings
-    the new talks of who has said "this is me" to them.
+    `of_accounts` a spelling that an account took over with its profile means that account: so an import
+    brings the new talks of who has said "this is me" to them.
     """
     names = list(dict.fromkeys(names))
     for name in names:
@@ -44,10 +44,10 @@ def _found_or_made(names, of_accounts):
     by_name, by_key, seen = {}, {}, set()
     for alias in same:
         seen.add(alias.name)
-        if of_accounts or alias.user.is_unclaimed:
+        if alias.user.gone_at is None and (of_accounts or alias.user.is_unclaimed):
             by_name[alias.name] = alias.user
             by_key.setdefault(alias.key, alias.user)
-    if len(by_name) < len(seen):  # an account has the alias, and a profile that nobody has the name
+    if len(by_name) < len(seen):  # the alias is another's, and perhaps a profile that nobody has is called so
         for user in _unclaimed(names, keys):
             by_name.setdefault(user.name, user)
             by_key.setdefault(user.name_key, user)
@@ -87,8 +87,10 @@ def _made(names):
 def _free_usernames(names):
     """A username for each name: its letters in ASCII (with -2, -3 …), or speaker-1, speaker-2 …"""
     wanted = [ascii_slug(name) for name in names]
-    rows = User.select(User.username).where(User.username.in_([slug for slug in wanted if slug]))
-    taken = {username for (username,) in rows.tuples()}
+    slugs = [slug for slug in wanted if slug]
+    rows = User.select(User.username).where(User.username.in_(slugs))
+    former = Alias.select(Alias.name).where(Alias.name.in_(slugs))  # addresses that lead to somebody
+    taken = {username for (username,) in rows.tuples()} | {name for (name,) in former.tuples()}
     # Only where to begin to look; not those who are called so.
     numbered = User.select().where(User.username.startswith("speaker-")).count() if "" in wanted else 0
     usernames = []
@@ -103,9 +105,14 @@ def _free_usernames(names):
     return usernames
 
 
+def _is_taken(username):
+    same = User.select().where(User.username == username)
+    return same.exists() or Alias.select().where(Alias.name == username).exists()
+
+
 def _first_free(stem, number, taken):
     username = f"{stem}-{number}"
-    while username in taken or User.select().where(User.username == username).exists():
+    while username in taken or _is_taken(username):
         number += 1
         username = f"{stem}-{number}"
     return username

@@ -9,6 +9,7 @@ from peewee import chunked
 
 from models import (
     AuditEvent,
+    Claim,
     Comment,
     Entry,
     LoginAttempt,
@@ -20,7 +21,7 @@ from models import (
     database,
     utcnow,
 )
-from talks import avatars
+from talks import avatars, departure
 from talks.wording import count
 
 KEPT, COUNTED, REMEMBERED = timedelta(days=30), timedelta(days=1), timedelta(days=365)
@@ -35,6 +36,7 @@ EMPTY = {
 def purge(config, instance_path):
     """Delete what was deleted 30 days ago, and rows that only take room; returns a sentence about it."""
     now, done = utcnow(), Counter()
+    departure.purge(now - KEPT)
     done["talk"] = purge_talks(now - KEPT, Path(instance_path) / "thumbnails")
     done["comment"] = purge_comments(now - KEPT)
     gone = Entry.status.in_(GONE), Entry.decided_at < now - KEPT
@@ -43,10 +45,18 @@ def purge(config, instance_path):
     done["mail"] = purge_mail(now - KEPT, Path(instance_path) / "mail")
     done["session"] = Session.delete().where(Session.expires_at < now).execute()
     done["sign-in attempt"] = LoginAttempt.delete().where(LoginAttempt.at < now - COUNTED).execute()
+    done["request"] = purge_claims(now)
     unnamed = (now - COUNTED).timestamp()
     done["unused picture"] = avatars.purge(Path(instance_path) / "avatars", unnamed)
     done["refusal"] = Refusal.delete().where(Refusal.at < now - KEPT).execute()
     return f"Purged {', '.join(count(number, what) for what, number in done.items())}."
+
+
+def purge_claims(now):
+    """What was asked and answered long ago, and invitations that nobody followed."""
+    answered = (Claim.status != "open") & (Claim.decided_at < now - REMEMBERED)
+    unused = (Claim.kind == "invitation") & (Claim.created_at < now - KEPT)
+    return Claim.delete().where(answered | unused).execute()
 
 
 def purge_talks(before, thumbnails):

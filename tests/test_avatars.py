@@ -325,7 +325,7 @@ def test_a_body_of_six_megabytes_is_refused(as_ada, folder):
 def test_it_is_noted_who_changed_a_picture(as_ada, ada, folder):
     send(as_ada, picture())
 
-    row = AuditEvent.get()
+    row = AuditEvent.select().order_by(AuditEvent.id.desc()).get()
     assert (row.action, row.actor, row.object_id) == ("user.avatar", ada, ada.id)
 
 

@@ -132,7 +132,7 @@ def test_old_sessions_attempts_and_refusals_go(ada, run):
     for ago in (LONG, SHORT):
         Refusal.create(reason="x", at=now - ago)
 
-    assert "1 session, 1 sign-in attempt, 0 unused pictures, 1 refusal." in run()
+    assert "1 session, 1 sign-in attempt, 0 requests, 0 unused pictures, 1 refusal." in run()
 
     assert [model.select().count() for model in (Session, LoginAttempt, Refusal)] == [1, 1, 1]
 

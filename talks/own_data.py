@@ -1,0 +1,113 @@
+"""What is held about oneself: downloading it, and deleting one's account."""
+
+import tempfile
+
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    send_file,
+    session,
+    url_for,
+)
+from flask_login import current_user, login_required, logout_user
+from flask_wtf import FlaskForm
+from wtforms import PasswordField, RadioField
+from wtforms.validators import InputRequired
+
+from models import database, utcnow
+from talks import accounts, audit, avatars, departure, rights, sessions
+from talks.exchange import takeout
+from talks.waits import TooManyAttempts
+
+IN_MEMORY = 2 * 2**20  # bytes of a download; what is longer goes to a file that has no name
+
+bp = Blueprint("own_data", __name__, url_prefix="/profile")
+
+
+class DepartureForm(FlaskForm):
+    """What becomes of what one leaves. Who takes talks over is read by `chosen_heirs`."""
+
+    words = RadioField(
+        "What you wrote",
+        choices=[
+            ("stay", "Stays under the talks and in the journal, by “A former member”"),
+            ("go", "Is deleted"),
+        ],
+        default="stay",
+    )
+    name = RadioField(
+        "Your name on talks",
+        choices=[
+            ("stays", "Stays, on a page that nobody has"),
+            ("goes", "Is taken out"),
+        ],
+        default="stays",
+    )
+    password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
+
+
+@bp.get("/download")
+@login_required
+def ask_download():
+    return render_template("own_data/download.html")
+
+
+@bp.post("/download")
+@login_required
+def download():
+    """A ZIP of everything."""
+    me, now = current_user._get_current_object(), utcnow()
+    with database.atomic():
+        audit.record("user.download", me, by=me)
+    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115, sending it closes it
+    picture = avatars.folder() / me.avatar if avatars.NAME.fullmatch(me.avatar) else None
+    takeout.write(file, me, picture, current_app.config["SITE_NAME"], now)
+    file.seek(0)
+    response = send_file(
+        file, "application/zip", as_attachment=True, download_name=f"{me.username}-{now:%Y-%m-%d}.zip"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@bp.route("/delete", methods=["GET", "POST"])
+@login_required
+def delete():
+    """Delete one's account, after the password."""
+    form, me = DepartureForm(), current_user._get_current_object()
+    talks = departure.possible_heirs(me)
+    if not form.validate_on_submit():
+        return page(form, talks)
+    try:
+        if not accounts.is_password_of(me, form.password.data):
+            form.password.errors = ["That is not your password."]
+            return page(form, talks)
+        departure.leave(
+            me, avatars.folder(), form.words.data == "stay", form.name.data == "stays", chosen_heirs(talks)
+        )
+    except TooManyAttempts as refusal:
+        form.password.errors = [str(refusal)]
+        return page(form, talks, 429, refusal.headers)
+    except rights.NotPossible as refusal:
+        form.form_errors.append(str(refusal))
+        return page(form, talks)
+    logout_user()
+    session.clear()
+    sessions.keep("")
+    flash("Your account is deleted. A mail to your address says so.", "success")
+    return redirect(url_for("timeline.index"), 303)
+
+
+def chosen_heirs(talks):
+    """{id of a talk: who was chosen to take it over}"""
+    named = {talk.id: request.form.get(f"heir-{talk.id}", "") for talk, _ in talks}
+    return {talk.id: person for talk, able in talks for person in able if person.username == named[talk.id]}
+
+
+def page(form, talks, status=422, headers=()):
+    shown = render_template("own_data/delete.html", form=form, talks=talks)
+    return shown, status if form.errors else 200, dict(headers)
