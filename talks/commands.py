@@ -12,8 +12,8 @@ from flask.cli import with_appcontext
 from wtforms.validators import ValidationError
 
 from forms import read_email
-from models import database
-from talks import accounts, demo, passwords, schema
+from models import User, database
+from talks import accounts, demo, passwords, schema, second_factor
 from talks.database_errors import ERRORS, explain
 from talks.databases import Unsuitable
 from talks.exchange import pyvideo
@@ -97,6 +97,19 @@ def asked_password():
 def is_text(value):
     """Whether `value` came as UTF-8; bytes that did not are half characters in it."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+@click.command("remove-second-factor")
+@click.argument("email")
+@with_database
+def remove_second_factor(email):
+    """Let who has lost phone, passkeys and recovery codes sign in by password alone again."""
+    user = User.by_email(email)
+    if user is None:
+        raise click.ClickException(f"No account has the address {email}.")
+    if not second_factor.remove_all(user):
+        raise click.ClickException(f"{email} has no second factor. Nothing was changed.")
+    click.echo(f"{user.username} <{user.email}> signs in by password alone, and is told so by mail.")
 
 
 @click.command("import-pyvideo")
@@ -210,4 +223,4 @@ def schema_apply(yes):
         raise SystemExit(1)
 
 
-COMMANDS = (adduser, import_pyvideo, flush_mail, cron, load_demo, schema_commands)
+COMMANDS = (adduser, remove_second_factor, import_pyvideo, flush_mail, cron, load_demo, schema_commands)

@@ -16,6 +16,7 @@ from flask_login import current_user
 from forms import CodeForm, PasskeyAnswerForm, RecoveryCodeForm
 from talks import accounts, half_sessions, passkeys, second_factor, tokens, waits
 from talks.networks import keyed, network
+from talks.wording import count
 
 FORMS = {"code": CodeForm, "recovery_code": RecoveryCodeForm, "passkey": PasskeyAnswerForm}
 WRONG = {
@@ -68,7 +69,10 @@ def answer():
     try:
         given = field.data, this_site(), session, current_app.secret_key, request.remote_addr
         if accept(user, kind, *given):
-            return accounts.welcome(user, remembered, target)
+            answer = accounts.welcome(user, remembered, target)
+            if kind == "recovery_code":
+                flash(said_of_codes(second_factor.factors_of(user).codes_left), "info")
+            return answer
         field.errors = [WRONG[kind]]
     except passkeys.Refused as refusal:
         field.errors = [str(refusal)]
@@ -95,6 +99,11 @@ def page(user, forms, sent="code", status=200, headers=None):
         factors=second_factor.factors_of(user), has_name=this_site().has_name,
     )  # fmt: skip
     return drawn, status, {"Cache-Control": "no-store"} | (headers or {})
+
+
+def said_of_codes(left):
+    many = "None of your recovery codes is left" if left == 0 else f"{count(left, 'recovery code')} left"
+    return f"{many}. You can make new ones under “Two-step sign-in”."
 
 
 def sign_in_again():

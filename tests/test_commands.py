@@ -9,13 +9,14 @@ from pathlib import Path
 import mailed
 import pytest
 from conftest import PASSWORD
+from test_second_factor import set_up, told
 from werkzeug.security import generate_password_hash
 from written import a_talk
 
 import main
 import models
 from models import User
-from talks import passwords
+from talks import passwords, second_factor
 
 ROOT = Path(main.__file__).parent
 BOB = ["adduser", "bob@example.org", "bob"]
@@ -80,6 +81,26 @@ def test_adduser_gives_the_right_that_is_asked_for(flask, option, right):
 
     user = User.get()
     assert {name for name in ("is_admin", "is_speaker") if getattr(user, name)} == {right}
+
+
+def test_remove_second_factor_lets_in_by_password_alone(flask, bob):
+    set_up(bob)
+
+    result = flask("remove-second-factor", "Bob@example.org")
+
+    assert result.exit_code == 0
+    assert result.output == "bob <bob@example.org> signs in by password alone, and is told so by mail.\n"
+    assert not second_factor.is_needed(bob)
+    assert told(bob)[-1] == "Two-step sign-in was switched off"
+
+
+@pytest.mark.parametrize("email", ["bob@example.org", "nobody@example.org"])
+def test_remove_second_factor_says_when_there_is_nothing_to_remove(flask, bob, email):
+    result = flask("remove-second-factor", email)
+
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert email in result.stderr
 
 
 def test_adduser_asks_for_the_password_twice(flask):
