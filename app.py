@@ -133,6 +133,18 @@ SETTINGS = (
         "1: an administrator sets up a second factor before doing anything else.",
         switch,
     ),
+    Setting(
+        "ACCESS",
+        "public",
+        "public: everybody reads. members: the whole site is behind the sign-in.",
+        choice("public", "members"),
+    ),
+    Setting(
+        "REGISTRATION",
+        "open",
+        "open: anybody makes an account. closed: `flask adduser` does.",
+        choice("open", "closed"),
+    ),
     Setting("TALKS_PER_PAGE", "50", "Talks on a page, 1 to 200.", number(1, 200)),
     Setting("COMMENTS_PER_PAGE", "100", "Comments on a page, answers aside, 1 to 200.", number(1, 200)),
     Setting("MAX_UPLOAD_MB", "5", "The largest request body, in megabytes.", number(1, 1024)),

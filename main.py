@@ -20,6 +20,7 @@ from werkzeug.routing import IntegerConverter
 from app import app
 from models import TABLES, User, database
 from talks import (
+    access,
     accounts,
     api,
     avatars,
@@ -40,6 +41,8 @@ from talks import (
     previews,
     publishing,
     reauthentication,
+    recovery,
+    registration,
     schema,
     second_factor_pages,
     second_step,
@@ -174,6 +177,9 @@ def read_query():
         abort(400)
 
 
+app.before_request(access.guard)
+
+
 @app.teardown_request
 def close_connection(error):
     if not database.is_closed():
@@ -192,7 +198,7 @@ for feature in (mailing, moderation_pages, moderation_links, avatars, sessions):
     app.register_blueprint(feature.bp)
 for feature in (claim_pages, journal_pages, own_data, shortcuts):
     app.register_blueprint(feature.bp)
-for feature in (reauthentication, second_step, second_factor_pages):
+for feature in (registration, recovery, reauthentication, second_step, second_factor_pages):
     app.register_blueprint(feature.bp)
 for version, name in (("1.0", "api"), ("v1.0", "api_v")):
     app.register_blueprint(api.bp, url_prefix=f"/api/{version}", name=name)
@@ -276,7 +282,7 @@ def error_answer(status, message, headers=()):
             # What broke this page may break another: these were drawn at the start and need no database.
             response = make_response(drawn[status].replace(REQUEST_ID.encode(), request_id.encode()))
         else:
-            newest = timeline.newest(5) if status == 404 else ()
+            newest = timeline.newest(5) if status == 404 and access.may_read() else ()
             response = make_response(error_page(status, message, request_id, newest))
     response.status_code = status
     response.headers.extend(headers)

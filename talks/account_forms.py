@@ -15,8 +15,8 @@ from talks import passwords
 RESERVED = frozenset(
     "abuse admin administration administrator anonymous api auth billing bot contact editor everybody"
     " formermember guest help helpdesk hostmaster info mail mailerdaemon moderation moderator mods news"
-    " nobody noreply null official operator owner postmaster root security site sitemap staff support sysadmin sysop"
-    " system talks team undefined unknown user visitor webmaster www".split()
+    " nobody noreply null official operator owner postmaster root security site sitemap staff support"
+    " sysadmin sysop system talks team undefined unknown user visitor webmaster www".split()
 )
 LOOK_ALIKES = str.maketrans("01345", "oieas")  # adm1n
 

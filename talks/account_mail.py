@@ -8,12 +8,15 @@ import uuid
 
 from models import OutboxMail, utcnow
 
-LINKS = {}  # kind -> function of (secret, row of the outbox) that gives the token of its link
+# kind -> function of (secret, row of the outbox) that gives the token of its link; None: there is nothing to
+# write any more
+LINKS = {}
 
 
 def tell(user, kind, **payload):
-    """Write to `user`. Call it in the transaction of what it tells of."""
-    write(user.email, kind, name=user.name, **payload)
+    """Write to `user`, if there is an address. Call it in the transaction of what it tells of."""
+    if user.email:
+        write(user.email, kind, name=user.name, **payload)
 
 
 def write(email, kind, name="", **payload):

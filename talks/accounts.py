@@ -176,6 +176,13 @@ def logout():
     return redirect(url_for("timeline.index"), 303)
 
 
+@bp.get("/account")
+@login_required
+def account():
+    """What belongs to one's account, and where it is changed."""
+    return render_template("accounts/account.html")
+
+
 @bp.post("/token")
 @login_required
 def token():

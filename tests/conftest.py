@@ -17,6 +17,7 @@ os.environ["DATABASE_URL"] = "sqlite:///:memory:"
 
 import install  # noqa: E402
 import live  # noqa: E402
+import posted  # noqa: E402
 import pytest  # noqa: E402
 import servers  # noqa: E402
 from flask.testing import FlaskClient  # noqa: E402
@@ -26,7 +27,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 import main  # noqa: E402
 import models  # noqa: E402
-from talks import accounts  # noqa: E402
+from talks import accounts, passwords  # noqa: E402
 from talks.databases import Postgresql, open_database  # noqa: E402
 
 # Machines are noisy: no example fails for being slow. What lands is judged by the same examples everywhere;
@@ -252,6 +253,22 @@ def as_carol(database, carol):
     browser = main.app.test_client()
     browser.sign_in(carol)
     return browser
+
+
+@pytest.fixture
+def hasher(monkeypatch):
+    """Passwords are hashed cheaply, and counted."""
+    counting = posted.CountingHasher()
+    monkeypatch.setattr(passwords, "_hasher", counting)
+    monkeypatch.setattr(passwords, "_NOBODY", counting.hash("nobody"))
+    counting.hashed = 0
+    return counting
+
+
+@pytest.fixture
+def post(tmp_path):
+    """What is in the mail about accounts."""
+    return posted.Post(tmp_path / "post")
 
 
 @pytest.fixture(scope="session")

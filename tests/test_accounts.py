@@ -6,7 +6,6 @@ from threading import Barrier, Thread
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from argon2 import PasswordHasher, extract_parameters
 from conftest import PASSWORD
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,31 +14,10 @@ from werkzeug.security import generate_password_hash
 import main
 import models
 from models import LoginAttempt, Session, User, utcnow
-from talks import accounts, networks, passwords
+from talks import accounts, networks
 
 LOGIN = "/auth/login"
 ELSEWHERE = {"REMOTE_ADDR": "198.51.100.7"}
-
-
-class CountingHasher(PasswordHasher):
-    """Argon2 at its cheapest, which counts how often it is made to work."""
-
-    def __init__(self):
-        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
-        self.verified = 0
-
-    def verify(self, stored, password):
-        extract_parameters(stored)  # raises for what is no hash and so costs no work
-        self.verified += 1
-        return super().verify(stored, password)
-
-
-@pytest.fixture
-def hasher(monkeypatch):
-    hasher = CountingHasher()
-    monkeypatch.setattr(passwords, "_hasher", hasher)
-    monkeypatch.setattr(passwords, "_NOBODY", hasher.hash("nobody"))
-    return hasher
 
 
 @pytest.fixture

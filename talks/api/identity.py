@@ -3,7 +3,7 @@
 A cookie says nothing here: browsers send it along with what any other site asks of us.
 """
 
-from flask import current_app, request
+from flask import current_app, g, request
 
 from talks import accounts, second_factor, tokens
 from talks.api.errors import ApiError
@@ -14,6 +14,12 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Talks"'}
 
 def asker():
     """The user whose credentials came with the request, or None. Raises ApiError for bad ones."""
+    if "asker" not in g:  # a password is looked at once
+        g.asker = _asker()
+    return g.asker
+
+
+def _asker():
     if "Authorization" in request.headers:
         return _by_header(request.authorization)
     sent = json_object()

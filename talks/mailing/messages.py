@@ -23,9 +23,14 @@ OVERRIDES = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2
 
 
 def message_of(mail, comments):
-    """The EmailMessage of an outbox row that lists `comments`. Needs an application context."""
+    """The EmailMessage of an outbox row that lists `comments`; None when there is nothing to write any more.
+
+    Needs an application context.
+    """
     config = current_app.config
     values = about_talk(mail, comments) if mail.talk_id else about_account(mail)
+    if values is None:
+        return None
     values["site_name"] = config["SITE_NAME"]
     message = EmailMessage(policy=SMTP)
     message["From"] = mailbox(*parseaddr(config["MAIL_SENDER"]))
@@ -59,6 +64,8 @@ def about_talk(mail, comments):
 def about_account(mail):
     """What the templates of a mail about an account are given: the payload, a link's token, `address`."""
     token = account_mail.token_of(current_app.secret_key, mail)
+    if token is None:
+        return None
     return mail.payload | {"to_name": mail.to_name, "token": token, "address": address}
 
 
