@@ -290,6 +290,7 @@ class Talk(BaseModel):
 
     # Set by attach_speakers: a list of User in the order they are named.
     speakers = None
+    asked = ()  # accounts that a change of the speakers has asked whether they speak
 
     @property
     def picture_url(self):

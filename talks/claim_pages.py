@@ -107,7 +107,7 @@ def mine():
     waiting = Claim.asked_of(asking()).order_by(Claim.id).limit(MOST_OWN)
     own = Claim.select().where(Claim.user == asking(), Claim.kind.in_(Claim.FOR_ADMINISTRATORS))
     own = own.order_by(Claim.id.desc()).limit(MOST_OWN)
-    return render_template("claims/mine.html", waiting=whole(waiting), own=whole(own))
+    return render_template("claims/mine.html", asked=whole(waiting), own=whole(own))
 
 
 @bp.get("/moderate-admin/claims")
@@ -117,7 +117,7 @@ def queue():
     invited = invitations.waiting().order_by(Claim.id.desc())
     page = paginate(Claim.for_administrators(), OLDEST_FIRST, request.args, PER_PAGE)
     return render_template(
-        "claims/queue.html", page=page, waiting=whole(page.items), invited=whole(invited.limit(MOST_OWN))
+        "claims/queue.html", page=page, asked=whole(page.items), invited=whole(invited.limit(MOST_OWN))
     )
 
 

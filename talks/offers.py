@@ -43,8 +43,8 @@ def reachable():
 def renew(talk, meant, by):
     """Ask the accounts in `meant`, {profile: account}, and those called like unclaimed speakers of `talk`.
 
-    Nobody is asked twice about a talk, and what is no longer named is withdrawn. Call it in the transaction
-    that wrote the speakers.
+    Nobody is asked twice about a talk, and what is no longer named is withdrawn. Returns who was asked now.
+    Call it in the transaction that wrote the speakers.
     """
     present = {user.id for user in talk.speakers}
     standing = {user.id: user for user in User.select().where(User.id.in_(list(present)), User.is_nobodys())}
@@ -54,16 +54,15 @@ def renew(talk, meant, by):
     for claim in list(open_ones):
         if claim.profile_id not in standing:
             claim.settle("withdrawn", by)
-    for profile, account in meant.items():
-        if account.id not in present:
-            ask(talk, profile, account, by)
+    wanted = [(profile, account) for profile, account in meant.items() if account.id not in present]
+    return [account for profile, account in wanted if ask(talk, profile, account, by)]
 
 
 def ask(talk, profile, account, by):
-    """Ask `account` whether it speaks in `talk`, where `profile` stands for it; once."""
+    """Ask `account` whether it speaks in `talk`, where `profile` stands for it. False if it was before."""
     same = Claim.talk == talk, Claim.user == account, Claim.kind == "co_speaker", Claim.status != "withdrawn"
     if Claim.select().where(*same).exists() or asked_lately(talk.owner_id or by.id) >= MOST_A_DAY:
-        return
+        return False
     Claim.create(kind="co_speaker", user=account, profile=profile, talk=talk)
     tell(
         account, f"Did you give “{one_line(talk.title)}”?",
@@ -75,6 +74,7 @@ def ask(talk, profile, account, by):
         "/claims", "Accept or refuse",
     )  # fmt: skip
     audit.record("talk.ask_speaker", talk, by=by, account=account.username)
+    return True
 
 
 def asked_lately(owner_id):

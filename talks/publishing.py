@@ -157,7 +157,7 @@ def set_speakers(talk, names, by):
     if rows:
         TalkSpeaker.insert_many(rows).execute()
     talk.speakers = list(people.values())
-    offers.renew(talk, meant, by)
+    talk.asked = offers.renew(talk, meant, by)
 
 
 def known_speakers(talk, by):
@@ -270,8 +270,9 @@ def talk_form(form, talk):
     }
     events = [event.title for event in Event.listed().order_by(Event.starts_on.desc()).limit(100)]
     page = render_template(
-        "publishing/talk_form.html", form=form, talk=talk, players_hint=hints, event_titles=events
-    )
+        "publishing/talk_form.html", form=form, talk=talk, players_hint=hints, event_titles=events,
+        asked=offers.of_talk(talk) if talk else [],
+    )  # fmt: skip
     return page, 422 if form.errors else 200
 
 
@@ -283,6 +284,9 @@ def saved(form, talk, before):
         flash("Published.", "success")
     else:
         flash(f"{'Unpublished: it is' if before else 'Saved as'} a draft. {DRAFT}", "success")
+    if talk.asked:
+        names = ", ".join(person.shown_name for person in talk.asked)
+        flash(f"Asked whether they speak: {names}. Until they accept, only the name stands there.", "info")
     for field in (form.video, form.slides):
         if getattr(field, "hint", ""):
             flash(field.hint, "info")
