@@ -42,17 +42,17 @@ NOT_NAMED = {
 }
 
 
-def leave(user, folder, keeps_words=True, keeps_name=True, heirs=()):
+def leave(user, folder, keeps_words=True, keeps_name=True, heirs=(), by=None):
     """Delete the account of `user`. Raises rights.NotPossible for the last administrator.
 
     `keeps_words`: what it wrote stays, as a former member's. `keeps_name`: talks go on naming it, by a
     profile that nobody has. `heirs`: {id of an own talk: co-speaker who is asked to take it over}. `folder`
-    holds the pictures of people.
+    holds the pictures of people. `by` is an administrator who does it, where it is not `user`.
     """
     with database.atomic():
         rights.keep_an_administrator(user)
         user = User.get_by_id(user.id)
-        audit.record("user.leave", user, by=user, keeps_words=keeps_words, keeps_name=keeps_name)
+        audit.record("user.leave", user, by=by or user, keeps_words=keeps_words, keeps_name=keeps_name)
         hand_out(user, dict(heirs))
         leave_words(user, keeps_words)
         end_access(user)
