@@ -5,7 +5,7 @@ Only what nobody has claimed can be merged away: an account, and what is left of
 
 from peewee import chunked
 
-from models import Alias, Claim, Comment, Entry, Talk, TalkSpeaker, User, database
+from models import Alias, Claim, Comment, Entry, Talk, TalkSpeaker, User, database, utcnow
 from talks import audit
 from talks.names import fold
 
@@ -42,12 +42,13 @@ def merge(profile, account, by):
         audit.record("user.merge", account, by=by, profile=profile.username, talks=len(talks))
 
 
-def make_account(profile, email, password_hash, now):
+def make_account(profile, email, password_hash):
     """Let the profile be the account of who reads `email`. Raises NotUnclaimed."""
     with database.atomic():
         taken(profile)
-        values = {"email": email, "password_hash": password_hash, "confirmed_at": now, "is_speaker": True}
-        User.update(values | {"member_since": now}).where(User.id == profile.id).execute()
+        now = {"confirmed_at": utcnow(), "member_since": utcnow()}
+        values = {"email": email, "password_hash": password_hash, "is_speaker": True} | now
+        User.update(values).where(User.id == profile.id).execute()
         open_discussions(talks_of(profile))
         made = User.get_by_id(profile.id)
         audit.record("user.claim", made, by=made)

@@ -263,7 +263,7 @@ def test_neither_follows_a_spelling_to_who_has_left(ada, carol, lovelace):
 
 def test_a_profile_becomes_an_account(client, lovelace):
     talk = a_talk(speakers=[lovelace], status="published")
-    made = merging.make_account(lovelace, "ada@lovelace.example", person("eve").password_hash, utcnow())
+    made = merging.make_account(lovelace, "ada@lovelace.example", person("eve").password_hash)
 
     assert (made.id, made.username, made.may_write, made.may_publish) == (
         lovelace.id, "ada-lovelace", True, True,
@@ -275,7 +275,7 @@ def test_a_profile_becomes_an_account(client, lovelace):
 def test_an_account_is_made_of_nothing_else(ada, writes):
     before = len(writes)
     with pytest.raises(merging.NotUnclaimed):
-        merging.make_account(ada, "eve@example.org", ada.password_hash, utcnow())
+        merging.make_account(ada, "eve@example.org", ada.password_hash)
 
     assert reloaded(ada).email == "ada@example.org"
     assert len(writes) == before + 1  # the lock
