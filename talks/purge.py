@@ -18,6 +18,7 @@ from models import (
     Refusal,
     Session,
     Talk,
+    User,
     database,
     utcnow,
 )
@@ -43,6 +44,7 @@ def purge(config, instance_path):
     done["entry"] = Entry.delete().where(*gone).execute()
     done["audit event"] = AuditEvent.purge(now - REMEMBERED)
     done["mail"] = purge_mail(now - KEPT, Path(instance_path) / "mail")
+    done["unconfirmed account"] = User.forget_unconfirmed()
     done["session"] = Session.delete().where(Session.expires_at < now).execute()
     done["sign-in attempt"] = LoginAttempt.delete().where(LoginAttempt.at < now - COUNTED).execute()
     done["request"] = purge_claims(now)

@@ -70,7 +70,7 @@ def index():
 def speaker(username):
     """One speaker and the talks, of one year when `?year=` says so."""
     found = User.get_or_none(User.username == username) or former(username)
-    if found is None or not found.is_active or is_named_by_drafts_only(found):
+    if found is None or not found.is_active or is_hidden(found):
         abort(404)
     if found.username != username:
         return redirect(url_for(".speaker", username=found.username), 308)
@@ -87,11 +87,11 @@ def speaker(username):
     )  # fmt: skip
 
 
-def is_named_by_drafts_only(person):
-    """Whether nobody but administrators may know of this profile: no account, nothing published."""
-    if person.is_claimed or person.talk_count:
+def is_hidden(person):
+    """Whether who asks may not know of this profile: nothing published, and no address confirmed yet."""
+    if person.email is not None or person.talk_count:
         return False
-    return not (current_user.is_authenticated and current_user.is_admin)
+    return not (current_user.is_authenticated and (current_user.is_admin or current_user == person))
 
 
 def former(username):

@@ -63,6 +63,13 @@ def test_before_it_is_confirmed_an_account_reads_and_does_not_write(client, post
     assert eve().name == "eve"
 
 
+def test_the_page_of_an_account_that_waits_is_for_nobody_else(client, as_bob, as_carol):
+    registered(client)
+
+    assert client.get("/user/eve").status_code == as_carol.get("/user/eve").status_code == 200
+    assert as_bob.get("/user/eve").status_code == browser().get("/user/eve").status_code == 404
+
+
 def test_an_account_that_waits_may_change_its_address_and_leave(client, post):
     registered(client)
 
