@@ -17,7 +17,7 @@ from flask import current_app
 from markupsafe import Markup
 
 from models import Credential, Session, User, database, utcnow
-from talks import account_mail, audit
+from talks import account_mail, audit, waits
 
 TOTP, PASSKEY, RECOVERY = "totp", "passkey", "recovery"
 FACTORS = (TOTP, PASSKEY)
@@ -49,6 +49,10 @@ TOLD = {  # what a mail says: subject, sentence
     "code_used": (
         "A recovery code was used",
         "A recovery code was used to sign in to your account. Left of the ten: {left}.",
+    ),
+    "guessed": (
+        "Somebody may know your password",
+        "Somebody gave your right password, and then wrong codes, more often than by a slip of the finger.",
     ),
     "all_removed": (
         "Two-step sign-in was switched off",
@@ -188,6 +192,14 @@ def take_recovery_code(user, code):
         audit.record("second_factor.use_recovery_code", user, by=user, left=left)
         tell(user, "code_used", left=left)
     return True
+
+
+def suspect(user):
+    """Tell `user`, at most once a day, that somebody who knows the password tries codes."""
+    with database.atomic():
+        if waits.take("warnings of", user.id, 1):
+            audit.record("second_factor.suspect", user)
+            tell(user, "guessed")
 
 
 def renew_codes(user):

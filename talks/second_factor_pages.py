@@ -10,7 +10,7 @@ from talks.second_step import as_json, this_site
 
 SETTINGS = "second_factor.settings"
 # What an administrator may do before there is a second factor.
-OPEN_BLUEPRINTS = {"second_factor", "reauthentication", "pages"}
+OPEN_BLUEPRINTS = {"second_factor", "reauthentication", "registration", "pages"}
 OPEN = {"accounts.logout", "accounts.ask_logout", "static"}
 
 bp = Blueprint("second_factor", __name__, url_prefix="/auth/second-factor")
@@ -29,6 +29,14 @@ def lead_administrators():
     if request.method not in ("GET", "HEAD"):
         abort(403, "Administrators of this site need a second factor. Set one up first: nothing was changed.")
     return redirect(url_for(SETTINGS), 303)
+
+
+@bp.before_request
+def ask_to_confirm():
+    """Whoever registers with an address that is not theirs must not lock its owner out."""
+    if current_user.is_authenticated and not current_user.may_write:
+        return redirect(url_for("registration.waiting"), 303)
+    return None
 
 
 @bp.get("/settings")

@@ -77,6 +77,7 @@ def answer():
     except passkeys.Refused as refusal:
         field.errors = [str(refusal)]
     except waits.TooManyAttempts as refusal:
+        second_factor.suspect(user)
         field.errors = [str(refusal)]
         status, headers = 429, refusal.headers
     return page(user, forms, kind, status, headers)

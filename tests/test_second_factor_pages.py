@@ -8,10 +8,10 @@ from calling import basic, bearer, call, is_error
 from conftest import PASSWORD
 from itsdangerous import TimestampSigner
 from mailed import files, flush, plain
-from test_second_factor import CODE, code_of, set_up
+from test_second_factor import CODE, code_of, set_up, told
 
 import main
-from models import Credential, LoginAttempt, OutboxMail, Session, User
+from models import AuditEvent, Credential, LoginAttempt, OutboxMail, Session, User
 from talks import second_factor
 
 STEP, SETTINGS = "/auth/second-factor", "/auth/second-factor/settings"
@@ -192,6 +192,14 @@ def test_too_many_codes_have_to_wait(half, app):
     assert not signed_in(half)
 
 
+def test_the_owner_is_told_once_that_somebody_tries_codes(half, bob, app):
+    for _ in range(LoginAttempt.PER_ACCOUNT + 3):
+        half.submit(STEP, code=wrong(code_of(app)))
+
+    assert told(bob)[1:] == ["Somebody may know your password"]
+    assert AuditEvent.select().where(AuditEvent.action == "second_factor.suspect").count() == 1
+
+
 def test_the_password_does_not_forgive_wrong_codes(half, bob, app):
     for _ in range(LoginAttempt.PER_ACCOUNT):
         half.submit(STEP, code=wrong(code_of(app)))
@@ -346,7 +354,17 @@ def test_visitors_are_sent_to_sign_in(client):
 
 
 def test_the_menu_leads_to_the_settings(as_bob):
-    assert f'href="{SETTINGS}"' in as_bob.get("/").text
+    assert 'href="/auth/account"' in as_bob.get("/").text
+    assert f'href="{SETTINGS}"' in as_bob.get("/auth/account").text
+
+
+def test_who_has_not_confirmed_an_address_cannot_lock_its_owner_out(sure, bob):
+    User.update(confirmed_at=None, email=None, new_email="bob@example.org").execute()
+
+    for path in (SETTINGS, APP):
+        assert sure.get(path).location == "/auth/confirm"
+    assert sure.submit(f"{APP}/new", page="/auth/confirm").location == "/auth/confirm"
+    assert not Credential.select().exists()
 
 
 def test_the_api_takes_no_password_of_who_has_a_second_factor(bob, app):
