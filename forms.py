@@ -72,7 +72,7 @@ def visible(message):
     def check(form, field):
         # C: controls and formats such as U+200B, M: marks on the letter before them, Z: blanks
         if not any(unicodedata.category(c)[0] not in "CMZ" and c not in FILLERS for c in field.data):
-            raise ValidationError(message)
+            raise StopValidation(message)  # of what is empty there is no more to say
 
     return check
 

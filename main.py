@@ -32,6 +32,7 @@ from talks import (
     errors,
     journal_pages,
     layers,
+    markup,
     moderation,
     moderation_links,
     moderation_pages,
@@ -187,7 +188,7 @@ def close_connection(error):
 
 
 app.url_map.converters.update(id=IdConverter, page=pages.PageConverter)
-FILTERS = (*wording.FILTERS, *pictures.FILTERS, avatars.avatar_url)
+FILTERS = (*wording.FILTERS, *pictures.FILTERS, avatars.avatar_url, markup.beginning)
 app.request_class = bodies.Request
 app.session_interface = SessionCookie()
 app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}

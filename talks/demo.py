@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from models import User, database
-from talks import accounts, passwords, publishing, speakers
+from talks import accounts, demo_entries, passwords, publishing, speakers
 from talks.exchange import pyvideo
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -57,6 +57,7 @@ def load(instance_path):
     known = read_passwords(file)
     with database.atomic():
         sign_ins = {role: password_of(role, known.get(role)) for role in ROLES}
+        demo_entries.load(User.by_email("administrator" + DOMAIN))
     if sign_ins != known:
         with open(os.open(file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as opened:
             json.dump(sign_ins, opened)

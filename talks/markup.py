@@ -40,6 +40,8 @@ MARKED = re.compile(
     |  ^(?:[\s>\#~] | [-+](?=\s|[-\s]*$) | =+\s*$ | \d+\.\s)  |  \s$""",
     re.VERBOSE | re.MULTILINE,
 )
+LEADING_PARAGRAPHS = re.compile(r"(?:\s*<p>.*?</p>)*", re.DOTALL)
+TAG = re.compile(r"<[^>]*>")
 PARAGRAPH_END = re.compile(r"\n\s*\n")
 BARE_ADDRESS = re.compile(r"(?<![\w/])https?://[^\s<>\"]+", re.IGNORECASE)
 CLOSING = {")": "(", "]": "[", "}": "{"}
@@ -79,8 +81,20 @@ def render_page(text: str) -> str:
 def plain(text: str, length: int) -> str:
     """The beginning of `text` without any marks, on one line of at most `length` characters."""
     start = render(text[: 4 * length + 1_000])
-    words = unescape(re.sub(r"<[^>]*>", "", re.sub(r"<(?:br|/p|/li|/h\d)>", " ", start))).split()
-    line = " ".join(words)
+    return _shortened(unescape(TAG.sub("", re.sub(r"<(?:br|/p|/li|/h\d)>", " ", start))), length)
+
+
+def beginning(html: str, length: int = 320) -> str:
+    """The paragraphs that safe HTML begins with, as plain text of at most `length` characters.
+
+    What begins with something else, such as a list, is taken as it comes.
+    """
+    paragraphs = LEADING_PARAGRAPHS.match(html)[0] or html
+    return _shortened(unescape(TAG.sub("", paragraphs)), length)
+
+
+def _shortened(text: str, length: int) -> str:
+    line = " ".join(text.split())
     if len(line) <= length:
         return line
     cut = line[:length].rpartition(" ")[0].rstrip(" ,.;:-") or line[: length - 1]

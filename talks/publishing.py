@@ -65,7 +65,8 @@ def save(talk, values, by, status=None, version=""):
         newly_published = status == "published" and talk.publish()
         unpublished = status == "draft" and talk.unpublish()
         recount(shown_at, shown_in(talk))
-        audit.record("talk.create" if is_new else "talk.edit", talk, by=by, values=sorted(values))
+        if is_new or values:
+            audit.record("talk.create" if is_new else "talk.edit", talk, by=by, values=sorted(values))
         if newly_published or unpublished:
             audit.record("talk.publish" if newly_published else "talk.unpublish", talk, by=by)
     if newly_published:
