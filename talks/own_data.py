@@ -18,7 +18,7 @@ from flask_wtf import FlaskForm
 from wtforms import PasswordField, RadioField
 from wtforms.validators import InputRequired
 
-from models import database, utcnow
+from models import FORMER_MEMBER, Talk, database, utcnow
 from talks import accounts, audit, avatars, departure, rights, sessions
 from talks.exchange import takeout
 from talks.waits import TooManyAttempts
@@ -33,18 +33,12 @@ class DepartureForm(FlaskForm):
 
     words = RadioField(
         "What you wrote",
-        choices=[
-            ("stay", "Stays under the talks and in the journal, by “A former member”"),
-            ("go", "Is deleted"),
-        ],
+        choices={"stay": f"Stays where it is, by “{FORMER_MEMBER}”", "go": "Is deleted"},
         default="stay",
     )
     name = RadioField(
         "Your name on talks",
-        choices=[
-            ("stays", "Stays, on a page that nobody has"),
-            ("goes", "Is taken out"),
-        ],
+        choices={"stays": "Stays, with a page that is nobody's account", "goes": "Is taken out"},
         default="stays",
     )
     password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
@@ -80,15 +74,16 @@ def delete():
     """Delete one's account, after the password."""
     form, me = DepartureForm(), current_user._get_current_object()
     talks = departure.possible_heirs(me)
+    if not Talk.ids_spoken_by(me).exists():
+        del form.name
     if not form.validate_on_submit():
         return page(form, talks)
     try:
         if not accounts.is_password_of(me, form.password.data):
             form.password.errors = ["That is not your password."]
             return page(form, talks)
-        departure.leave(
-            me, avatars.folder(), form.words.data == "stay", form.name.data == "stays", chosen_heirs(talks)
-        )
+        keeps_name = "name" in form and form.name.data == "stays"
+        departure.leave(me, avatars.folder(), form.words.data == "stay", keeps_name, chosen_heirs(talks))
     except TooManyAttempts as refusal:
         form.password.errors = [str(refusal)]
         return page(form, talks, 429, refusal.headers)

@@ -1,0 +1,492 @@
+"""Deleting one's account: what stays, what goes, and what is left to others."""
+
+from datetime import timedelta
+
+import mailed
+import pytest
+from asked import a_comment
+from browsing import Form
+from conftest import PASSWORD, person
+from test_avatars import folder, names, picture  # noqa: F401, a fixture
+from written import a_talk, names_of
+
+import main
+from models import (
+    FORMER_MEMBER,
+    Alias,
+    AuditEvent,
+    Claim,
+    Comment,
+    Credential,
+    Entry,
+    MailAddress,
+    Muted,
+    OutboxMail,
+    Session,
+    Talk,
+    TalkSpeaker,
+    User,
+    utcnow,
+)
+from talks import accounts, avatars, claims, departure, invitations, merging, publishing, rights
+from talks.profiles import profile_named
+from talks.purge import purge
+
+
+@pytest.fixture
+def eve(database):
+    """Eve speaks, too."""
+    return person("eve", is_speaker=True)
+
+
+@pytest.fixture
+def leave(folder):  # noqa: F811
+    return lambda user, **choices: departure.leave(user, folder, **choices)
+
+
+def row_of(user):
+    return User.get_by_id(user.id)
+
+
+def fields(browser):
+    return Form(browser.get("/profile/delete").text).fields
+
+
+def delete(browser, **values):
+    """Fill in the page that deletes an account, and send it."""
+    standard = {"words": "stay", "name": "stays", "password": PASSWORD}
+    return browser.submit("/profile/delete", **(standard | values))
+
+
+def an_entry(author, status="approved", title="News"):
+    return Entry.create(
+        author=author, title=title, title_key=title, body="Body", body_html="<p>Body</p>", status=status
+    )
+
+
+# The account
+
+
+def test_it_asks_for_the_password(as_ada, ada):
+    answer = delete(as_ada, password="a wrong one")
+
+    assert answer.status_code == 422 and "That is not your password." in answer.text
+    assert row_of(ada).email == "ada@example.org"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"password": ""}, {"words": "perhaps"}, {"name": "x"}, {"csrf_token": "x"}]
+)
+def test_what_is_filled_in_wrongly_deletes_nothing(as_ada, ada, wrong):
+    a_talk(ada)
+    token = fields(as_ada)["csrf_token"]
+    standard = {"words": "stay", "name": "stays", "password": PASSWORD, "csrf_token": token}
+
+    assert as_ada.post("/profile/delete", data=standard | wrong).status_code in (400, 422)
+    assert row_of(ada).is_active
+
+
+def test_visitors_delete_nothing(client, ada):
+    assert client.get("/profile/delete").location == "/auth/login?next=/profile/delete"
+
+
+def test_passwords_are_not_tried_without_end(as_ada, ada):
+    answers = [delete(as_ada, password=f"wrong {number}").status_code for number in range(12)]
+
+    assert 429 in answers
+    assert delete(as_ada).status_code == 429
+    assert row_of(ada).is_active
+
+
+def test_the_account_is_gone_at_once(as_ada, ada, client):
+    answer = delete(as_ada)
+
+    assert (answer.status_code, answer.location) == (303, "/")
+    page = as_ada.get("/").text
+    assert "Your account is deleted." in page and "Sign in" in page
+    assert client.get("/user/ada").status_code == 404
+    assert client.sign_in(ada).status_code == 422
+
+
+def test_nothing_personal_is_left_in_the_row(as_ada, ada):
+    values = {
+        "location": "London", "bio": "Wrote", "bio_html": "<p>Wrote</p>", "website": "https://ada.example"
+    }  # fmt: skip
+    User.update(values).where(User.id == ada).execute()
+    delete(as_ada, name="goes")
+
+    left = row_of(ada).__data__
+    kept = {
+        "id", "username", "name", "is_admin", "is_speaker", "is_active", "is_trusted", "member_since",
+        "gone_at", "session_epoch", "reset_serial", "talk_count",
+    }  # fmt: skip
+    assert {name for name, value in left.items() if value not in ("", None)} == kept
+    assert left["name"] == FORMER_MEMBER and left["username"].startswith("former-")
+    assert not any(left[name] for name in ("is_admin", "is_speaker", "is_active", "is_trusted"))
+
+
+def test_sessions_factors_and_tokens_end(as_ada, ada, leave):
+    Credential.create(user=ada, kind="totp", secret="x")
+    other = main.app.test_client()
+    other.sign_in(ada)
+    token = accounts.api_token("secret", ada)
+
+    leave(ada)
+
+    assert Session.select().count() == Credential.select().count() == 0
+    assert other.get("/profile").status_code == 303
+    with pytest.raises(accounts.tokens.TokenError):
+        accounts.user_of_api_token("secret", token)
+
+
+def test_the_picture_is_deleted(ada, folder, leave):  # noqa: F811
+    avatars.put_up(ada, picture(), folder)
+    leave(ada)
+
+    assert names(folder) == []
+
+
+def test_the_owner_is_told_by_mail(ada, leave, tmp_path):
+    leave(ada)
+    mailed.flush(tmp_path)
+
+    (mail,) = mailed.files(tmp_path)
+    assert (mail["To"].addresses[0].addr_spec, mail["Subject"]) == (
+        "ada@example.org", "[talks] Your account is deleted",
+    )  # fmt: skip
+    assert "ada" in mailed.plain(mail)
+
+
+def test_other_mail_to_the_address_is_not_sent(ada, bob, leave):
+    talk = a_talk(ada, status="published")
+    mailed.posted(talk)
+    MailAddress.create(email=ada.email)
+    Muted.create(email=ada.email, talk=talk)
+    leave(ada)
+
+    assert [mail.kind for mail in OutboxMail.select()] == ["account_deleted"]
+    assert MailAddress.select().count() == Muted.select().count() == 0
+
+
+def test_the_address_is_free_again(ada, leave):
+    leave(ada)
+
+    assert (
+        accounts.create_account("ada-again", "ada@example.org", password=PASSWORD).email == "ada@example.org"
+    )
+
+
+def test_it_is_noted_without_the_address(ada, leave):
+    leave(ada)
+
+    row = AuditEvent.select().where(AuditEvent.action == "user.leave").get()
+    assert (row.actor_id, row.object_name) == (ada.id, "ada")
+    assert "example.org" not in str(row.details)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_the_last_administrator_stays(as_carol, carol, others):
+    if others:
+        person("zoe", is_admin=True)
+    answer = delete(as_carol)
+
+    assert answer.status_code == (303 if others else 422)
+    assert row_of(carol).is_active == (not others)
+    if not others:
+        assert "This is the only administrator." in answer.text
+        assert as_carol.get("/profile").status_code == 200
+
+
+def test_what_fails_half_way_leaves_everything(as_ada, ada, leave, monkeypatch):
+    a_comment(a_talk(ada, status="published"), author=ada)
+    monkeypatch.setattr(departure, "blank", lambda user: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        leave(ada)
+
+    assert Comment.get().author == ada and Talk.get().is_published
+    assert as_ada.get("/profile").status_code == 200
+
+
+def test_an_account_whose_address_was_never_confirmed_takes_nothing_of_others(bob, leave, ada):
+    """Without an address of its own, no row without an address is its."""
+    comment = a_comment(a_talk(ada, status="published"), author=bob, notify=True)
+    eve = User.create(username="eve", new_email="eve@example.org", password_hash=bob.password_hash)
+    leave(eve)
+
+    now = Comment.get_by_id(comment.id)
+    assert (now.author, now.notify) == (bob, True)
+    assert OutboxMail.select().count() == 0
+
+
+# What was written
+
+
+def test_words_stay_as_a_former_members(client, bob, ada, leave):
+    talk = a_talk(ada, status="published")
+    a_comment(talk, author=bob, body="Why?", notify=True)
+    an_entry(bob)
+    leave(bob, keeps_words=True)
+
+    comment, entry = Comment.get(), Entry.get()
+    assert (comment.author, comment.author_name, comment.author_email) == (None, FORMER_MEMBER, None)
+    assert (comment.status, comment.notify, comment.network) == ("approved", False, "")
+    assert (entry.author, entry.status) == (None, "approved")
+    page = client.get(f"/talk/{talk.id}").text
+    assert "Why?" in page and FORMER_MEMBER in page
+    assert FORMER_MEMBER in client.get("/journal/").text
+
+
+def test_words_go(client, bob, ada, leave):
+    talk = a_talk(ada, status="published")
+    a_comment(talk, author=bob, body="Why?")
+    a_comment(talk, author=ada, body="Because.")
+    an_entry(bob)
+    leave(bob, keeps_words=False)
+
+    assert [comment.status for comment in Comment.select().order_by(Comment.id)] == ["deleted", "approved"]
+    assert Talk.get().comment_count == 1
+    assert "Why?" not in client.get(f"/talk/{talk.id}").text
+    assert Entry.get().status == "deleted"
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_waits_goes_in_any_case(bob, ada, leave, keeps):
+    a_comment(a_talk(ada, status="published"), author=bob, status="pending")
+    an_entry(bob, "pending")
+    leave(bob, keeps_words=keeps)
+
+    assert (Comment.get().status, Comment.get().author) == ("deleted", None)
+    assert Entry.get().status == "deleted"
+
+
+@pytest.mark.parametrize("status", ["rejected", "spam", "deleted"])
+@pytest.mark.parametrize("keeps", [True, False])
+def test_what_was_decided_stays_so_and_names_nobody(bob, ada, leave, status, keeps):
+    a_comment(a_talk(ada, status="published"), author=bob, status=status)
+    leave(bob, keeps_words=keeps)
+
+    assert (Comment.get().status, Comment.get().author) == (status, None)
+
+
+def test_what_the_address_wrote_as_a_visitor_names_it_no_more(ada, bob, leave):
+    a_comment(a_talk(ada, status="published"), author_email=bob.email, author_name="Bobby", notify=True)
+    leave(bob)
+
+    comment = Comment.get()
+    assert (comment.author_name, comment.author_email, comment.notify) == ("Bobby", None, False)
+
+
+def test_others_comments_are_left_alone(ada, bob, leave):
+    talk = a_talk(ada, status="published")
+    comment = a_comment(talk, author=ada, notify=True)
+    visitors = a_comment(talk, author_email="vera@example.org", notify=True)
+    leave(bob, keeps_words=False)
+
+    assert Comment.get_by_id(comment.id).author == ada
+    assert Comment.get_by_id(visitors.id).author_email == "vera@example.org"
+
+
+# Talks
+
+
+def test_own_talks_become_drafts(ada, leave):
+    talk, draft = a_talk(ada, status="published"), a_talk(ada)
+    deleted = a_talk(ada, status="deleted", deleted_at=utcnow())
+    leave(ada)
+
+    assert [Talk.get_by_id(one.id).status for one in (talk, draft, deleted)] == ["draft", "draft", "deleted"]
+
+
+def test_a_co_speaker_is_asked_to_take_a_talk_over(as_ada, ada, eve, client):
+    talk = a_talk(ada, title="Engines", speakers=[ada, eve], status="published")
+    assert f'name="heir-{talk.id}"' in as_ada.get("/profile/delete").text
+
+    delete(as_ada, **{f"heir-{talk.id}": "eve"})
+
+    assert Talk.get().is_published
+    claim = Claim.get()
+    assert (claim.kind, claim.user, claim.talk) == ("owner", eve, talk)
+    assert ("eve@example.org", "claim") in [(mail.to_email, mail.kind) for mail in OutboxMail.select()]
+    client.sign_in(eve)
+    assert "Will you take" in client.get("/claims").text
+    client.submit(f"/claims/{claim.id}/accept", "/claims")
+    assert Talk.get().owner == eve and Talk.get().is_published
+
+
+def test_a_talk_that_is_not_taken_over_becomes_a_draft(ada, eve, leave):
+    talk = a_talk(ada, speakers=[ada, eve], status="published")
+    leave(ada, heirs={talk.id: eve})
+    claims.refuse(Claim.get(), by=eve)
+
+    talk = Talk.attach_speakers([Talk.get()])[0]
+    assert talk.is_draft and talk.editable_by(eve)
+
+
+def test_a_talk_is_offered_to_its_speakers_alone(as_ada, ada, bob, eve):
+    """Not to a member, who could do nothing with it, nor to somebody else."""
+    talk = a_talk(ada, speakers=[ada, bob, profile_named("Zoe")], status="published")
+    other = a_talk(ada, speakers=[ada, eve], status="published")
+    page = as_ada.get("/profile/delete").text
+    assert f'name="heir-{talk.id}"' not in page and f'name="heir-{other.id}"' in page
+
+    delete(as_ada, **{f"heir-{talk.id}": "bob", f"heir-{other.id}": "bob", "heir-999": "eve"})
+
+    assert Claim.select().count() == 0
+    assert {one.status for one in Talk.select()} == {"draft"}
+
+
+def test_talks_of_others_stay(ada, eve, leave):
+    talk = a_talk(eve, speakers=[eve, ada], status="published")
+    leave(ada)
+
+    assert Talk.get_by_id(talk.id).is_published
+
+
+def test_a_handed_over_talk_that_the_heir_leaves_too_becomes_a_draft(ada, eve, leave):
+    talk = a_talk(ada, speakers=[ada, eve], status="published")
+    leave(ada, heirs={talk.id: eve})
+    leave(eve)
+
+    assert Talk.get().is_draft and Claim.get().status == "withdrawn"
+
+
+# The name
+
+
+def test_the_name_stays_on_talks_as_nobodys(client, ada, eve, leave):
+    talk = a_talk(eve, speakers=[eve, ada], status="published")
+    merging.merge(profile_named("Ada Lovelace"), ada, by=eve)
+    leave(ada, keeps_name=True)
+
+    assert names_of(talk) == ["Eve", "Ada"]
+    page = client.get("/user/ada")
+    assert page.status_code == 200 and "This is me" in page.text
+    assert client.get("/user/ada-lovelace").location == "/user/ada"
+    left = User.get(User.username == "ada")
+    assert left.is_unclaimed and left != ada and left.talk_count == 1
+
+
+def test_the_name_goes_from_talks(client, ada, eve, leave):
+    talk = a_talk(eve, speakers=[eve, ada], status="published")
+    leave(ada, keeps_name=False)
+
+    assert names_of(talk) == ["Eve"]
+    assert client.get("/user/ada").status_code == 404
+    assert not TalkSpeaker.select().where(TalkSpeaker.user == ada).exists()
+
+
+def test_nobody_is_taken_for_who_left(client, ada, leave):
+    """The username is free after 30 days only."""
+    leave(ada, keeps_name=False)
+    assert profile_named("Ada").username == "ada-2"
+
+    days_later(31)
+    departure.purge(utcnow() - timedelta(days=30))
+    assert not Alias.select().where(Alias.name == "ada").exists()
+
+
+# What they asked, and were asked
+
+
+def test_requests_end(ada, bob, eve, carol, leave):
+    asked = claims.ask_for_profile(bob, profile_named("Zoe"), "My words")
+    publishing.save(None, {"title": "T", "speakers": ["Ada", "Bob"]}, ada)
+    leave(bob)
+
+    assert {claim.status for claim in Claim.select()} == {"withdrawn"}
+    assert Claim.get_by_id(asked.id).words == ""
+    with pytest.raises(claims.Refused):
+        claims.accept(asked, by=carol)
+
+
+def test_who_left_takes_no_profile_over(bob, carol, leave):
+    lovelace = profile_named("Ada Lovelace")
+    invited = invitations.invite(lovelace, "x@example.org", by=carol)
+    leave(bob)
+
+    with pytest.raises(claims.Refused):
+        invitations.accept_as(invited, row_of(bob))
+
+
+def test_what_is_left_of_an_account_is_not_claimed(client, ada, bob, leave):
+    leave(ada)
+    left = row_of(ada)
+
+    client.sign_in(bob)
+    assert client.get(f"/user/{left.username}/claim").status_code == 404
+    with pytest.raises(claims.Refused):
+        claims.ask_for_profile(bob, left, "")
+    with pytest.raises(rights.NotPossible):
+        rights.set_rights(left, {"is_active": True}, by=bob)
+
+
+# After 30 days
+
+
+def days_later(days):
+    by = timedelta(days=days)
+    for user in User.select().where(User.gone_at.is_null(False)):
+        User.update(gone_at=user.gone_at - by).where(User.id == user.id).execute()
+
+
+@pytest.mark.parametrize("days, left", [(29, 1), (31, 0)])
+def test_drafts_that_nobody_has_are_purged_after_thirty_days(ada, leave, tmp_path, days, left):
+    a_talk(ada, status="published")
+    leave(ada)
+    days_later(days)
+    purge({}, tmp_path)
+
+    assert Talk.select().count() == left
+
+
+def test_drafts_that_a_co_speaker_has_stay(ada, eve, leave, tmp_path):
+    talk = a_talk(ada, speakers=[ada, eve], status="published")
+    leave(ada)
+    days_later(31)
+    purge({}, tmp_path)
+
+    talk = Talk.attach_speakers([Talk.get_by_id(talk.id)])[0]
+    assert talk.is_draft and talk.owner is None and talk.editable_by(eve)
+
+
+def test_who_does_not_answer_in_thirty_days_does_not_get_the_talk(ada, eve, leave, tmp_path):
+    talk = a_talk(ada, speakers=[ada, eve], status="published")
+    leave(ada, heirs={talk.id: eve})
+    purge({}, tmp_path)
+    assert Talk.get().is_published
+
+    days_later(31)
+    purge({}, tmp_path)
+
+    assert Claim.get().status == "withdrawn"
+    assert Talk.get().is_draft and Talk.get().owner is None
+
+
+def test_talks_that_were_taken_over_stay(ada, eve, leave, tmp_path):
+    talk = a_talk(ada, speakers=[ada, eve], status="published")
+    leave(ada, heirs={talk.id: eve})
+    claims.accept(Claim.get(), by=eve)
+    days_later(31)
+    purge({}, tmp_path)
+
+    assert Talk.get().is_published and Talk.get().owner == eve
+
+
+def test_words_that_go_are_purged_after_thirty_days(ada, bob, leave, tmp_path):
+    a_comment(a_talk(ada, status="published"), author=bob)
+    an_entry(bob)
+    leave(bob, keeps_words=False)
+    for model in (Comment, Entry):
+        model.update(decided_at=utcnow() - timedelta(days=31)).execute()
+    purge({}, tmp_path)
+
+    assert Comment.select().count() == Entry.select().count() == 0
+
+
+def test_the_row_stays_for_what_refers_to_it(ada, leave, tmp_path):
+    leave(ada)
+    days_later(400)
+    purge({}, tmp_path)
+
+    assert row_of(ada).gone_at
