@@ -151,9 +151,7 @@ def mail(user):
     if not user.email:
         return
     for address in MailAddress.select().where(MailAddress.email == user.email):
-        yield {"noted": "confirmed by a visitor's mail"} | chosen(
-            address, "email", "asked_at", "confirmed_at"
-        )
+        yield {"noted": "asked whether it wants mail"} | chosen(address, "email", "asked_at", "confirmed_at")
     for muted in every(
         Muted.select(Muted, Talk.id, Talk.title).join(Talk).where(Muted.email == user.email), Muted.id
     ):
