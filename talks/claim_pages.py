@@ -136,7 +136,7 @@ def whole(rows):
     return rows
 
 
-@bp.post("/claims/<id:claim_id>/<any(accept, refuse, withdraw):act>")
+@bp.post("/claims/<id:claim_id>/<any(accept,refuse,withdraw):act>")
 @login_required
 def decide(claim_id, act):
     """Accept or refuse what one decides about, or take back what one has asked."""
