@@ -305,6 +305,23 @@ def test_a_summary_is_one_line_of_plain_text(text, length, line):
     assert plain(text, length) == line
 
 
+@pytest.mark.parametrize(("text", "beginning"), [
+    case("paragraphs are joined", "One *word*.\n\nTwo.", "One word. Two."),
+    case("code ends it", "Look:\n\n```\nx = 1\n```\n\nSo.", "Look:"),
+    case("a list ends it", "Two things:\n\n- one\n- two", "Two things:"),
+    case("a list alone is taken", "- one\n- two", "one two"),
+    case("marks are text", "1 < 2 & 3", "1 < 2 & 3"),
+    case("nothing", "", ""),
+])  # fmt: skip
+def test_a_text_begins_with_its_first_paragraphs(text, beginning):
+    assert markup.beginning(render(text)) == beginning
+
+
+@given(HOSTILE | st.text(), st.integers(1, 60))
+def test_a_beginning_is_never_longer_than_asked(text, length):
+    assert len(markup.beginning(render(text), length)) <= length
+
+
 @given(HOSTILE | st.text(), st.integers(1, 60))
 def test_a_summary_is_never_longer_than_asked(text, length):
     line = plain(text, length)

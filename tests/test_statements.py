@@ -5,19 +5,21 @@ from datetime import date
 
 import pytest
 
-from models import Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User
+from models import Entry, Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User
 from talks import publishing
 
 # As a visitor; a page of talks asks for the talks, then for all their speakers at once.
 MOST = {
     "/": 4,
-    "/talk/1": 6,  # talk, speakers, tags, links, and a neighbour on either side
+    "/talk/1": 7,  # talk, speakers, tags, links, a neighbour on either side, entries about it
     "/events": 1,
     "/event/event": 4,  # event, talks, speakers, other editions
     "/tags": 1,
     "/tag/tag-0": 3,
     "/speakers": 1,
-    "/user/person-0": 5,  # person, talks, their speakers, years, events
+    "/user/person-0": 6,  # person, talks, their speakers, years, events, entries
+    "/journal/": 1,
+    "/journal/1": 3,  # entry, the talk that it is about, its speakers
     "/about": 0,
     "/auth/login": 0,
     "/nothing-here": 2,
@@ -40,6 +42,10 @@ def fill(talks, speakers, tags):
         TalkSpeaker.insert_many({"talk": talk, "user": user} for user in people).execute()
         TalkTag.insert_many({"talk": talk, "tag": tag, "date": day} for tag in subjects).execute()
         Link.insert_many({"talk": talk, "url": f"https://example.org/{n}"} for n in range(tags)).execute()
+        Entry.create(
+            author=people[0], title=f"Entry {number}", title_key=f"{number}", body="Words.",
+            body_html="<p>Words.</p>", status="approved", talk=1, talk_status="approved",
+        )  # fmt: skip
     publishing.recount(({user.id for user in people}, {event.id}, {tag.id for tag in subjects}))
 
 

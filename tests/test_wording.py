@@ -87,3 +87,4 @@ def test_a_language_has_its_english_name_and_an_unknown_one_its_code():
 
 def test_a_count_agrees_with_its_noun():
     assert [wording.count(n, "talk") for n in (0, 1, 1204)] == ["0 talks", "1 talk", "1,204 talks"]
+    assert [wording.count(n, "entry") for n in (0, 1, 2)] == ["0 entries", "1 entry", "2 entries"]
