@@ -4,8 +4,6 @@ The site's own cookie goes when the browser is closed. Who asks to be kept signe
 a token of its own and does nothing but begin the session anew.
 """
 
-import re
-
 from flask import Blueprint, after_this_request, flash, redirect, render_template, request, session, url_for
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
@@ -15,9 +13,9 @@ from talks import audit, networks
 COOKIE = "talks_remember"
 # What browsers call themselves, the more particular first: all claim to be others too.
 BROWSERS = {
-    "Edg": "Edge", "OPR": "Opera", "Vivaldi": "Vivaldi", "SamsungBrowser": "Samsung Internet",
-    "Firefox": "Firefox", "FxiOS": "Firefox", "CriOS": "Chrome", "Chrome": "Chrome", "Chromium": "Chromium",
-    "Safari": "Safari",
+    "Edg/": "Edge", "OPR/": "Opera", "Vivaldi/": "Vivaldi", "SamsungBrowser/": "Samsung Internet",
+    "Firefox/": "Firefox", "FxiOS/": "Firefox", "CriOS/": "Chrome", "Chromium/": "Chromium",
+    "Chrome/": "Chrome", "Safari/": "Safari",
 }  # fmt: skip
 SYSTEMS = {
     "iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "CrOS": "ChromeOS", "Windows": "Windows",
@@ -102,7 +100,7 @@ def remembered_user(request):
 
 def browser_name(text):
     """``Firefox on Linux`` of what a browser says it is."""
-    browser = next((name for sign, name in BROWSERS.items() if re.search(rf"\b{sign}/", text)), "A browser")
+    browser = next((name for sign, name in BROWSERS.items() if sign in text), "A browser")
     system = next((name for sign, name in SYSTEMS.items() if sign in text), "")
     return f"{browser} on {system}" if system else browser
 

@@ -121,6 +121,10 @@ def test_the_list_holds_no_token(as_bob, elsewhere):
          " Mobile Safari/537.36", "Chrome on Android"),
         ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0.0.0"
          " Safari/537.36 OPR/130.0.0.0", "Opera on Linux"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/149.0.0.0"
+         " Safari/537.36", "Chrome on Linux"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Ubuntu Chromium/149.0.0.0"
+         " Chrome/149.0.0.0 Safari/537.36", "Chromium on Linux"),
         ("Werkzeug/3.1.9", "A browser"),
         ("", "A browser"),
     ],
