@@ -14,8 +14,7 @@ from wtforms.validators import ValidationError
 from forms import read_email
 from models import database
 from talks import accounts, demo, passwords, schema
-from talks.database_errors import ERRORS, explain
-from talks.databases import Unsuitable
+from talks.database_errors import ERRORS, Unsuitable, explain
 from talks.exchange import pyvideo
 from talks.mailing import outbox
 from talks.purge import purge

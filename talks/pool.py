@@ -118,6 +118,9 @@ class Pool:
         connection.close()
         self.close_idle()
 
+    def keep_connections(self):
+        """As OwnersDatabase.keep_connections: here they always are."""
+
     def close_idle(self):
         """Close what is parked. Connections in use stay."""
         with self._guard:

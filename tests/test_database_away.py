@@ -401,18 +401,25 @@ def holding(path, *statements):
     return contextlib.closing(other)
 
 
-def test_a_file_that_another_program_has_for_itself_is_a_503_and_then_the_site_works_again(file_site):
+def test_while_the_site_runs_no_other_program_has_the_file_for_itself(file_site):
     ada = with_token(file_site.visitor("ada"))
-    alone = ("PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE")
-    with holding(file_site.folder / "talks.db", *alone):
-        visitor = file_site.visitor()
-        assert_away(visitor)
-        assert_away(ada, ask=lambda: send_talk(ada, "Lost"))
-        assert within(10, lambda: visitor.get("/-/live")).status == 200
-        assert within(10, lambda: visitor.get("/-/ready")).status == 503
+    path = file_site.folder / "talks.db"
+    with contextlib.closing(sqlite3.connect(path, timeout=0.1, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN EXCLUSIVE")
 
-    live.wait_for(file_site.is_ready, "/-/ready")
+        assert "/talk/" in send_talk(ada, "Kept").url
+
+
+def test_a_site_that_is_stopped_leaves_one_file(file_site):
+    ada = with_token(file_site.visitor("ada"))
     assert "/talk/" in send_talk(ada, "Kept").url
+    assert file_site.folder / "talks.db-wal" in file_site.folder.iterdir()
+
+    file_site.stop()
+
+    assert [file.name for file in file_site.folder.glob("talks.db*")] == ["talks.db"]
 
 
 def test_a_file_that_another_program_writes_is_read_meanwhile(file_site):
