@@ -763,8 +763,13 @@ class Engine:
         """What no model declares may be somebody's own: a former version's, or an operator's."""
         name, table = work.want.name, self.quote(work.want.name)
         for index in lost:
-            risk, order = (SAFE, 3) if work.is_in_the_way(index) else (DESTRUCTIVE, 7)
+            stays = not work.is_in_the_way(index) and self.holds(index, work.changed)
+            risk, order = (DESTRUCTIVE, 7) if stays else (SAFE, 3)
             yield Step(risk, name, f"Drop {index} of {name}.", (self.drop_index(table, index),), order=order)
+
+    def holds(self, index, changed):
+        """Whether an index can be there while columns change."""
+        return True
 
     def change_and_fill(self, table, old, new, filling):
         statements, quoted = (), self.quote(table)
@@ -1564,6 +1569,12 @@ class Mysql(Engine):
 
     def rewrites(self, old, new):
         return old.null and not new.null or old.type != new.type and not self.widens(old, new)
+
+    def holds(self, index, changed):
+        """An index takes no text without an end."""
+        return {new.name for _, new, _ in changed if re.search("text|blob", new.type)}.isdisjoint(
+            index.columns
+        )
 
     def misfits(self, table, key, column, old, new):
         """What does not come back as it was from the new type."""

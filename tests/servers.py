@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -104,17 +105,26 @@ class Server:
             self.kill()
 
     def kill(self):
-        """End it and all its processes at once, in the middle of what they do."""
+        """End it and all its processes at once, in the middle of what they do; none is left afterwards."""
         if self.process is not None:
             process, self.process = self.process, None
-            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-                # PostgreSQL's are in groups of their own, and would finish what they are at.
-                children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-                os.killpg(process.pid, signal.SIGKILL)
-                for child in map(int, children):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(child, signal.SIGKILL)
+            process.kill()
             process.wait()
+            # PostgreSQL's others would finish what they are at, and until then it cannot be started again.
+            while left := self.processes():
+                for number in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(number, signal.SIGKILL)
+                time.sleep(0.01)
+
+    def processes(self):
+        """The numbers of those that work in the folder of its data, as all of a server's do."""
+        found = []
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+                if link.readlink() == self.data:
+                    found.append(int(link.parent.name))
+        return found
 
     def restart(self):
         self.stop()

@@ -4,7 +4,7 @@ import peewee
 import pytest
 from conftest import opened
 from evolving import ALL, DESTRUCTIVE, ask, column, dump, engine, evolve, impossible, make, risks, toy
-from peewee import SQL, CharField, ForeignKeyField, IntegerField
+from peewee import SQL, CharField, ForeignKeyField, IntegerField, TextField
 
 import schema_evolve
 from schema_evolve import SAFE, plan, run
@@ -241,6 +241,14 @@ def test_a_unique_index_that_goes_lets_new_rows_be_written(database):
     assert step.risk == DESTRUCTIVE  # it may be somebody's own
     run([step], ALL, "no backup is needed")
     ask(database, "INSERT INTO book (title, pages) VALUES ('A', 2), ('B', 2)")
+
+
+def test_an_index_no_model_has_does_not_keep_a_column_from_becoming_a_text_without_end(database):
+    make(book(database, {"indexes": ((("title", "pages"), False),)}, pages=IntegerField()))
+    changed = toy(database, "book", title=TextField(), pages=IntegerField())
+
+    assert run(plan(database, [changed]), ALL, "no backup is needed") == []
+    assert plan(database, [changed]) == []
 
 
 def test_a_unique_index_on_several_columns_is_made(database):
