@@ -157,7 +157,7 @@ SETTINGS = (
     Setting(
         "AVATARS",
         "generated",
-        "generated: pictures drawn here. gravatar: `flask cron fetch-avatars` copies others from gravatar.com.",
+        "generated: drawn here. gravatar: `flask cron fetch-avatars` copies others from gravatar.com.",
         choice("generated", "gravatar"),
     ),
     Setting(

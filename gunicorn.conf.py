@@ -12,6 +12,7 @@ os.environ.setdefault("TALKS_CONFIG", "production")
 sys.path.insert(0, str(ROOT))
 
 from app import app  # noqa: E402  a bad setting is said here, in one line
+from models import database  # noqa: E402
 from talks.mailing import background  # noqa: E402
 
 chdir = str(ROOT)
@@ -39,10 +40,12 @@ def when_ready(server):
 
 
 def post_worker_init(worker):
-    """Each worker can send the mail; one at a time does."""
+    """Each worker keeps its connections, and can send the mail; one at a time does."""
+    database.keep_connections()
     background.start(app)
 
 
 def worker_exit(server, worker):
-    """Another one goes on with the mail at once."""
+    """Another one goes on with the mail at once. The last one to close a file of SQLite tidies it up."""
     background.stop()
+    database.close_all()

@@ -56,8 +56,8 @@ from talks import (
     wording,
 )
 from talks.database_errors import ERRORS as DATABASE_ERRORS
-from talks.database_errors import explain, is_away
-from talks.databases import Unsuitable, open_database
+from talks.database_errors import Unsuitable, explain, is_away
+from talks.databases import open_database
 from talks.layers.assets import Assets
 from talks.layers.refusals import REQUEST_ID, wants_json
 from talks.mailing import background

@@ -779,6 +779,8 @@ class Comment(Moderated, BaseModel):
             (("status", "created_at", "id"), False),
             (("talk", "status", "created_at"), False),
             (("talk", "reported_at"), False),
+            # Who is to be told: read from the index alone, however long a discussion is.
+            (("talk", "notify", "status", "author", "author_email"), False),
             (("network", "created_at"), False),
             (("author_email", "talk"), False),
         )

@@ -14,8 +14,7 @@ from wtforms.validators import ValidationError
 from forms import read_email
 from models import User, database
 from talks import accounts, demo, passwords, schema, second_factor
-from talks.database_errors import ERRORS, explain
-from talks.databases import Unsuitable
+from talks.database_errors import ERRORS, Unsuitable, explain
 from talks.exchange import pyvideo
 from talks.gravatars import fetch_avatars
 from talks.mailing import outbox

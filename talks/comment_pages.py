@@ -144,7 +144,7 @@ def said_of(comment):
     """A sentence about what became of a comment, and its kind."""
     if comment.status == "approved":
         return "It stands under the talk now.", "success"
-    return "Sent. It waits until the speaker has looked at it; until then nobody else sees it.", "info"
+    return "Sent. It waits to be approved; until then nobody else sees it.", "info"
 
 
 def address_of(comment):

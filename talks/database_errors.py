@@ -63,6 +63,10 @@ ADVICE = {
 OTHERWISE = "the database refuses it"
 
 
+class Unsuitable(Exception):
+    """A database that Talks cannot keep its data in; the message says in one line what would be right."""
+
+
 class Away(OperationalError):
     """No connection can be had, whatever the reason."""
 

@@ -4,8 +4,6 @@ What differs between them and can be said once is said here. Everything else of 
 """
 
 import contextlib
-import os
-import sqlite3
 
 from peewee import (
     Database,
@@ -14,14 +12,14 @@ from peewee import (
     PeeweeException,
     PostgresqlDatabase,
     ProgrammingError,
-    SqliteDatabase,
 )
 
 from talks.connections import MySQLConnection, PostgresqlConnection
-from talks.database_errors import Away
+from talks.database_errors import Unsuitable
 from talks.database_urls import read_address
 from talks.fields import Statement
 from talks.pool import Pool
+from talks.sqlite import OwnersDatabase
 
 # `full`: in WAL mode `normal` loses the last commits when the power goes, and an answered write must last.
 PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000, "synchronous": "full"}
@@ -38,43 +36,6 @@ MYSQL_BOUNDS = (
 MYSQL_UNBOUND = "SET SESSION innodb_lock_wait_timeout = 31536000"
 # As elsewhere, a statement sees what others have committed. MariaDB and MySQL name that setting otherwise.
 ISOLATION = "SET SESSION /*M! tx_isolation */ /*!80000 transaction_isolation */ = 'READ-COMMITTED'"
-
-
-class Unsuitable(Exception):
-    """A database that Talks cannot keep its data in; the message says in one line what would be right."""
-
-
-class OwnersDatabase(SqliteDatabase):
-    """Makes its file readable by the owner only, and so what SQLite puts beside it.
-
-    The mode of a file that is there is its operator's business.
-    """
-
-    context_class = Statement
-    was_there = False
-
-    def _connect(self):
-        if self.database != ":memory:":
-            if self.was_there and not os.path.exists(self.database):  # a disk that is not mounted any more
-                raise Away("unable to open database file: it is gone")
-            # Not there, or not ours to make: SQLite says so better.
-            with contextlib.suppress(OSError):
-                os.close(os.open(self.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        connection = super()._connect()
-        self.was_there = True
-        return connection
-
-    def settle(self):
-        """Before tables are made: see that this database suits. Raises Unsuitable."""
-        if sqlite3.sqlite_version_info < (3, 35):
-            raise Unsuitable(f"SQLite {sqlite3.sqlite_version} is too old; use 3.35 or newer")
-
-    def have_patience(self, patient):
-        """Whether connections from now on wait as long as a statement takes: those of a file always do."""
-
-    def close_all(self):
-        """Before a fork: two processes must not share a connection."""
-        self.close()
 
 
 class TakingTurns:
@@ -217,7 +178,6 @@ def open_database(url: str, connections: int = 20) -> Database:
 
 
 def _sqlite(address):
-    # No pool: a connection of SQLite belongs to the thread that made it.
     # IMMEDIATE: a deferred transaction that reads and then writes fails at once when another writer
     # was faster, whatever the busy timeout says.
     return OwnersDatabase(

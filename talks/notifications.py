@@ -70,7 +70,8 @@ def followers(talk):
 
     Of visitors only addresses that were confirmed, without the name: anybody may have typed that.
     """
-    asked = Comment.talk == talk, Comment.notify, Comment.status.in_(["pending", "approved"])
+    # `== True`: of a bare column SQLite does not know that it is in an index.
+    asked = Comment.talk == talk, Comment.notify == True, Comment.status.in_(["pending", "approved"])  # noqa: E712
     members = reachable().where(User.id.in_(Comment.select(Comment.author).where(*asked)))
     visitors = (
         MailAddress.select(MailAddress.email)
@@ -85,8 +86,9 @@ def followers(talk):
 
 
 def reachable():
-    """Accounts that mail may go to (a query)."""
-    return User.select().where(User.is_active, User.email.is_null(False), User.confirmed_at.is_null(False))
+    """Accounts that mail may go to, with address and name (a query)."""
+    users = User.select(User.id, User.email, User.name)
+    return users.where(User.is_active, User.email.is_null(False), User.confirmed_at.is_null(False))
 
 
 def no_author():
@@ -151,11 +153,11 @@ def forget(comment):
 
 
 def locked(kind, talk_id):
-    """The mails of a kind that wait, which nobody claims until the transaction ends."""
+    """The mails of a kind that wait, which nobody claims until the transaction ends: to whom, and of what."""
     waiting = OutboxMail.talk == talk_id, OutboxMail.kind == kind, OutboxMail.waiting == 1
     if not OutboxMail.update(due_at=OutboxMail.due_at).where(*waiting).execute():
         return []
-    return list(OutboxMail.select().where(*waiting))
+    return list(OutboxMail.select(OutboxMail.id, OutboxMail.to_email, OutboxMail.payload).where(*waiting))
 
 
 def row(kind, talk_id, email, name, comments):

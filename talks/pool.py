@@ -12,7 +12,7 @@ import time
 from talks.database_errors import ERRORS, Away, reason
 
 SLOT_SECONDS = 5  # to wait for another thread's connection when all are in use
-TRIAL_SECONDS = 1  # to wait for the thread that finds out whether a lost server is back
+TRIAL_SECONDS = 3  # to wait for the thread that finds out whether a lost server is back
 PROBE_SECONDS = 2  # for a kept connection to answer
 UNPROBED_SECONDS = 1  # since its last use, one that has nothing to read is taken as it is
 OLDEST_SECONDS = 300  # then it is closed: so does many a firewall, and says nothing
@@ -117,6 +117,9 @@ class Pool:
         self._trouble = self._trouble or trouble
         connection.close()
         self.close_idle()
+
+    def keep_connections(self):
+        """As OwnersDatabase.keep_connections: here they always are."""
 
     def close_idle(self):
         """Close what is parked. Connections in use stay."""

@@ -73,27 +73,31 @@ def check_amount(author, email, network):
 def check_limit(model, whose, in_window, a_day):
     """Raise Refused when there are so many rows of `whose` (a condition) in ten minutes, or in a day."""
     now, written = utcnow(), model.select().where(whose)
+    in_a_day = written.where(model.created_at > now - DAY).limit(a_day).count()
+    if in_a_day < in_window:
+        return
     if written.where(model.created_at > now - WINDOW).limit(in_window).count() >= in_window:
         raise Refused(
             "That is a lot in a short time. Your text is still here: wait ten minutes, then send it.",
             "",
             "too-many",
         )
-    if written.where(model.created_at > now - DAY).limit(a_day).count() >= a_day:
+    if in_a_day >= a_day:
         raise Refused("That is enough for one day. Send it tomorrow.", "", "too-many")
 
 
 def check_repeated(values, talk, author, network):
     """Raise Refused for a text that was sent before: by the same person, or a longer one by anybody."""
-    same = Comment.select().where(Comment.body == values["body"])
+    same = Comment.select(Comment.author, Comment.author_email).where(Comment.body == values["body"])
     last = Comment.talk == talk, Comment.number > talk.last_number - LOOKED_AT
-    person = Comment.author == author if author else Comment.author_email == values.get("email")
-    if same.where(*last, person, Comment.status != "deleted").exists():
+    here = list(same.where(*last, Comment.status != "deleted").tuples())
+    person = (author.id, None) if author else (None, (values.get("email") or "").lower())
+    if person in here:
         raise Refused("You sent this text already. Sending it again is not needed.", "body", "repeated")
     if len(values["body"]) < SHORT:
         return
     elsewhere = Comment.network == network, Comment.created_at > utcnow() - DAY
-    if same.where(*last, Comment.status != "deleted").exists() or same.where(*elsewhere).exists():
+    if here or same.where(*elsewhere).exists():
         raise Refused(
             "This text was sent before, word for word. Say it in words of your own.", "body", "repeated"
         )

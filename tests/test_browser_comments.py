@@ -83,7 +83,7 @@ def test_the_key_is_told_to_nobody(page, talk, words):
 
 def test_what_waits_is_seen_by_the_speaker_and_not_by_others(page, browse, moderated, words):
     ask(page, moderated, f"{words}?")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Sent. It waits for the speaker")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sent. It waits to be approved")
     page.get_by_role("link", name="Back to the talk").click()
     expect(comment(page, words)).to_have_count(0)
 

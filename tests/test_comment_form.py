@@ -52,7 +52,7 @@ def test_a_visitor_asks_and_comes_to_a_page_that_says_it_waits(client, ada):
 
     comment = Comment.get()
     assert (comment.body, comment.author_name, comment.status) == (KEPT, "Eve", "pending")
-    assert "It waits for the speaker" in page.text
+    assert "It waits to be approved" in page.text
     assert TYPED.replace("\r\n", "\n")[:2] not in client.get(f"/talk/{talk.id}").text.partition("thread")[2]
 
 
@@ -90,6 +90,13 @@ def test_the_form_says_who_sees_the_address(client, talk):
     assert (
         "Only the speaker and the administrators of this site see it." in client.get(f"/talk/{talk.id}").text
     )
+
+
+def test_where_no_speaker_has_an_account_the_form_names_the_administrators(client):
+    page = client.get(f"/talk/{a_talk(status='published', speakers=[], discussion='moderated').id}").text
+
+    assert "Only the administrators of this site see it." in page
+    assert "Shown after an administrator has looked at it." in page
 
 
 @pytest.mark.parametrize(
@@ -363,7 +370,7 @@ def test_a_member_asks_and_comes_to_where_it_stands(as_bob, ada):
     comment = Comment.get()
     assert answer.location == f"/talk/{talk.id}#comment-{comment.id}"
     assert (comment.author.username, comment.notify, comment.status) == ("bob", True, "pending")
-    assert "It waits until the speaker has looked at it" in as_bob.get(path_of(answer)).text
+    assert "It waits to be approved" in as_bob.get(path_of(answer)).text
 
 
 def test_a_members_form_asks_for_neither_name_nor_address(as_bob, talk):

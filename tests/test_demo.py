@@ -1,18 +1,80 @@
-"""The demo: a sample, three people, and a second start that keeps what was written."""
+"""The demo: a sample, three people, comments in every state; and a second start keeps what was written."""
+
+import json
+import shutil
+from collections import Counter
+from datetime import timedelta
 
 import pytest
+from conftest import only_sqlite
+from peewee import fn
+from written import rows
 
-from models import Talk, User
-from talks import accounts, demo, passwords
+import main
+import models
+from models import Comment, MailAddress, OutboxMail, Refusal, Talk, User, utcnow
+from talks import accounts, comments, demo, demo_comments, moderation, passwords
+from talks.databases import open_database
+from talks.mailing import outbox
+
+SAMPLE = json.loads(demo_comments.FILE.read_text(encoding="utf-8"))
+STATES = {"approved", "pending", "rejected", "spam", "deleted"}
+
+
+def entries():
+    """Every comment of the file."""
+    for discussion in SAMPLE["discussions"]:
+        for comment in discussion["comments"]:
+            yield comment
+            yield from comment.get("answers", ())
+
+
+@pytest.fixture(scope="module")
+def first_start(tmp_path_factory, empty_file):
+    """A folder with the demo as its first start left it, and the lines that start printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copy(empty_file, folder / "talks.db")
+    before = models.database.obj
+    made = open_database(f"sqlite:///{folder}/talks.db")
+    models.database.initialize(made)
+    made.connect()
+    lines = demo.load(folder)
+    made.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    made.close_all()
+    models.database.initialize(before)
+    return folder, lines
 
 
 @pytest.fixture
-def lines(database, tmp_path):
-    return demo.load(tmp_path)
+def lines(first_start, tmp_path):
+    """What the first start printed; the test has that demo in `tmp_path` for itself."""
+    folder, lines = first_start
+    for name in ("talks.db", "demo-sign-ins.json"):
+        shutil.copy(folder / name, tmp_path)
+    before = models.database.obj
+    made = open_database(f"sqlite:///{tmp_path}/talks.db")
+    models.database.initialize(made)
+    made.connect()
+    yield lines
+    made.close_all()
+    models.database.initialize(before)
+
+
+def the(role):
+    return User.by_email(role + demo.DOMAIN)
 
 
 def sign_ins(lines):
     return {email: password for _, email, password in map(str.split, lines)}
+
+
+def talk_titled(beginning):
+    return Talk.get(Talk.title.startswith(beginning))
+
+
+def statuses():
+    counted = Comment.select(Comment.status, fn.COUNT(Comment.id)).group_by(Comment.status)
+    return dict(counted.tuples())
 
 
 def test_three_people_can_sign_in(lines):
@@ -23,24 +85,12 @@ def test_three_people_can_sign_in(lines):
         assert passwords.verify(User.by_email(email).password_hash, password)
 
 
-def test_the_passwords_are_for_the_owner_of_the_machine_alone(lines, tmp_path):
-    assert (tmp_path / "demo-sign-ins.json").stat().st_mode & 0o777 == 0o600
+def test_the_passwords_are_for_the_owner_of_the_machine_alone(first_start):
+    assert (first_start[0] / "demo-sign-ins.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_speaker_has_a_talk_and_a_draft(lines):
-    speaker = User.by_email("speaker@demo.example")
-
-    assert [Talk.written_by(speaker, status).count() for status in ("published", "draft")] == [1, 1]
-
-
-def test_a_second_start_says_the_same_and_keeps_what_was_written(lines, tmp_path):
-    talk = Talk.get(Talk.imported_key.is_null(False))
-    Talk.update(title="Another title").where(Talk.id == talk.id).execute()
-    before = Talk.select().count()
-
-    assert demo.load(tmp_path) == lines
-    assert Talk.get_by_id(talk.id).title == "Another title"
-    assert Talk.select().count() == before
+def test_the_speaker_has_talks_and_a_draft(lines):
+    assert [Talk.written_by(the("speaker"), status).count() for status in ("published", "draft")] == [3, 1]
 
 
 def test_a_site_of_ones_own_is_left_alone(database, tmp_path, bob):
@@ -60,3 +110,213 @@ def test_without_its_file_there_are_new_passwords_for_the_same_people(lines, tmp
     assert again != sign_ins(lines)
     password = again["member@demo.example"]
     assert accounts.authenticate("member@demo.example", password, "127.0.0.1", "secret")
+
+
+# A second start
+
+
+def test_a_second_start_says_the_same_and_changes_nothing(lines, tmp_path):
+    before = rows()
+
+    assert demo.load(tmp_path) == lines
+    assert rows() == before
+
+
+def test_a_second_start_keeps_what_was_written_and_decided(lines, tmp_path):
+    talk = Talk.get(Talk.imported_key.is_null(False))
+    Talk.update(title="Another title").where(Talk.id == talk.id).execute()
+    waiting = Comment.get(Comment.status == "pending")
+    assert moderation.reject(waiting, the("administrator"))
+    talk_titled("Try me").delete_instance(recursive=True)
+    before = rows()
+
+    demo.load(tmp_path)
+
+    assert rows() == before
+
+
+@only_sqlite
+def test_a_load_that_is_killed_leaves_no_half_and_begins_again(database, tmp_path, monkeypatch):
+    def killed(loader):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(demo_comments.Loader, "refuse", killed)
+        demo.load(tmp_path)
+
+    assert not Comment.select().exists()
+    assert not User.select().where(User.email.is_null(False)).exists()
+    demo.load(tmp_path)
+    assert Comment.select().count() == len(list(entries()))
+
+
+# What is said
+
+
+def test_all_states_are_there_as_the_file_says(lines):
+    expected = Counter(entry.get("status", "approved") for entry in entries())
+
+    assert statuses() == expected
+    assert expected.keys() == STATES
+    assert 140 <= expected.total() <= 180
+
+
+def test_some_comments_are_reported_answered_and_edited(lines):
+    for some in (Comment.reported_at, Comment.parent, Comment.edited_at):
+        assert Comment.select().where(some.is_null(False), Comment.status == "approved").count() >= 2
+
+
+def test_counters_agree_with_what_is_shown(lines):
+    shown = Comment.select(Comment.talk, fn.COUNT(Comment.id)).where(Comment.status == "approved")
+    counted = dict(shown.group_by(Comment.talk).tuples())
+
+    assert {talk.id: talk.comment_count for talk in Talk.select().where(Talk.comment_count > 0)} == counted
+    assert len(counted) >= 18
+
+
+def test_every_comment_is_rendered_as_one_written_now(lines):
+    for comment in Comment.select():
+        assert comment.body_html == comments.rendered(comment.body)
+
+
+def test_html_that_somebody_tried_is_harmless(lines):
+    tried = Comment.get(Comment.body.contains("<script>"))
+
+    assert "<script" not in tried.body_html
+    assert tried.status == "approved"
+
+
+def test_comments_are_as_old_as_they_say_and_none_is_from_tomorrow(lines):
+    by_talk = {}
+    for comment in Comment.select().order_by(Comment.id):
+        by_talk.setdefault(comment.talk_id, []).append(comment)
+
+    for comment in Comment.select():
+        times = comment.created_at, comment.decided_at, comment.edited_at, comment.reported_at
+        assert max(filter(None, times)) < utcnow()
+        assert min(filter(None, times)) == comment.created_at
+        if comment.parent:
+            assert comment.parent.created_at + timedelta(hours=1) < comment.created_at
+    for found in by_talk.values():
+        assert [comment.number for comment in found] == list(range(1, len(found) + 1))
+        assert found == sorted(found, key=lambda comment: comment.created_at)
+
+
+def test_nobody_real_has_words_put_in_their_mouth(lines):
+    authors = {comment.author.email for comment in Comment.select().where(Comment.author.is_null(False))}
+    names = {comment.author_name for comment in Comment.select().where(Comment.author.is_null())}
+
+    assert authors == {role + demo.DOMAIN for role in demo.ROLES}
+    assert not names & {user.name for user in User.select()}
+
+
+def test_answers_of_the_speaker_are_marked_as_such(lines):
+    page = main.app.test_client().get(f"/talk/{talk_titled('One file').id}").text
+
+    assert page.count(">Speaker</span>") >= 5
+
+
+def test_questions_under_some_talks_are_closed_or_for_members(lines):
+    rules = {talk.discussion_rule for talk in Talk.select().where(Talk.comment_count > 0)}
+
+    assert rules == {"moderated", "open", "members", "closed"}
+    assert not talk_titled("A letter is").is_open_for_comments
+
+
+# What the three people find
+
+
+def test_the_speaker_has_about_a_dozen_to_decide(lines):
+    assert 10 <= moderation.count_waiting(the("speaker")) <= 14
+
+
+def test_the_administrator_has_twice_that(lines):
+    assert 20 <= moderation.count_waiting(the("administrator")) <= 30
+
+
+def test_the_member_has_comments_that_wait_and_that_are_shown(lines):
+    mine = {comment.status for comment in Comment.select().where(Comment.author == the("member"))}
+
+    assert mine == {"pending", "approved"}
+    assert the("member").is_trusted
+
+
+def test_what_was_refused_is_counted(lines):
+    assert {refusal.reason for refusal in Refusal.select()} == {"trap", "repeated", "closed"}
+    assert max(refusal.times for refusal in Refusal.select()) > 1
+
+
+# Mail
+
+
+def test_every_address_is_an_example(lines):
+    found = [address for (address,) in MailAddress.select(MailAddress.email).tuples()]
+    found += [address for (address,) in OutboxMail.select(OutboxMail.to_email).tuples()]
+    asked = Comment.select(Comment.author_email).where(Comment.author_email.is_null(False))
+    found += [address for (address,) in asked.tuples()]
+    found += [person["email"] for person in SAMPLE["people"].values()]
+
+    assert found
+    assert not [address for address in found if not address.endswith(".example")]
+
+
+def test_a_little_mail_waits_and_one_has_failed(lines):
+    unsent = OutboxMail.select().where(OutboxMail.sent_at.is_null())
+    failed = [mail for mail in unsent if mail.failed_at]
+
+    assert 8 <= len(unsent) - len(failed) <= 15
+    assert [mail.to_email for mail in failed] == [SAMPLE["undeliverable"]]
+    assert "example" in failed[0].error
+
+
+def test_the_first_flush_writes_some_of_it_and_leaves_some(lines, tmp_path):
+    with main.app.app_context():
+        done = outbox.Flush(tmp_path / "mail").run(collect_seconds=3600)
+
+    assert 5 <= done["sent"] <= 12
+    assert done == {"sent": len(list((tmp_path / "mail").iterdir()))}
+    waiting = OutboxMail.select().where(OutboxMail.waiting == 1)
+    assert {mail.kind for mail in waiting} == {"comment_waits", "comment_shown"}
+
+
+# The file
+
+
+def test_the_file_speaks_only_of_talks_of_the_demo():
+    own = {values["title"] for _, _, values in demo.TALKS}
+    files = demo_comments.FILE.parent.glob("*/videos/*.json")
+    imported = {f"{path.parent.parent.name}/{path.stem}" for path in files}
+    named = [entry["talk"] for part in ("discussions", "refused") for entry in SAMPLE[part]]
+
+    assert not set(named) - own - imported
+
+
+def test_the_file_names_everybody_who_writes():
+    roles = demo.ROLES.keys()
+
+    assert {entry["by"] for entry in entries()} - roles == SAMPLE["people"].keys()
+
+
+def test_the_file_is_written_the_one_way():
+    written = json.dumps(SAMPLE, ensure_ascii=False, indent=2) + "\n"
+
+    assert demo_comments.FILE.read_text(encoding="utf-8") == written
+
+
+@pytest.mark.parametrize(
+    "words, hours", [("2h", 2), ("1d", 24), ("1d 30m", 24.5), ("2d 3h 15m", 51.25), ("45m", 0.75)]
+)
+def test_ages_are_read(words, hours):
+    assert demo_comments.ago(words) == timedelta(hours=hours)
+
+
+# Each database
+
+
+def test_it_is_the_same_on_each_database(database, tmp_path):
+    demo.load(tmp_path)
+    before = rows()
+
+    assert statuses() == Counter(entry.get("status", "approved") for entry in entries())
+    demo.load(tmp_path)
+    assert rows() == before

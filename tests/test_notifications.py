@@ -1,6 +1,7 @@
 """Who is told about whose comment."""
 
 import pytest
+from conftest import only_sqlite
 from mailed import a_comment, confirmed, decided, outgoing, posted
 from written import a_talk
 
@@ -296,6 +297,23 @@ def test_confirming_twice_keeps_the_first_time(database):
     notifications.confirm_address("vera@example.org")
 
     assert MailAddress.get().confirmed_at == first
+
+
+@only_sqlite
+def test_who_is_told_is_read_from_an_index_however_long_a_discussion_is(database, talk):
+    asked = []
+    database.query_hooks.append(asked.append)
+    notifications.followers(talk)
+    database.query_hooks.pop()
+
+    plans = [
+        " ".join(row[3] for row in database.execute_sql(f"EXPLAIN QUERY PLAN {event.sql}", event.params))
+        for event in asked
+        if '"comment"' in event.sql
+    ]
+    assert len(plans) == 2
+    for plan in plans:
+        assert "USING COVERING INDEX comment_talk_id_notify_" in plan, plan
 
 
 # Stopping

@@ -93,10 +93,10 @@ def test_events_and_talks_belong_together():
     assert {path.parent for path in EVENTS} == {path.parent.parent for path in TALKS}
 
 
-def test_the_folder_holds_the_sample_and_its_readme_only():
+def test_the_folder_holds_talks_comments_entries_and_a_readme_only():
     others = {path for path in SAMPLE.rglob("*") if path.is_file()} - {*TALKS, *EVENTS}
 
-    assert others == {SAMPLE / "README.md"}
+    assert others == {SAMPLE / name for name in ("README.md", "comments.json", "entries.json")}
 
 
 def test_the_readme_counts_right():
