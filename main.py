@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import IntegerConverter
 
+import admin
 from app import app
 from models import TABLES, User, database
 from talks import (
@@ -207,6 +208,7 @@ for command in commands.COMMANDS:
     app.cli.add_command(command)
 sessions.login_manager.init_app(app)
 csrf = CSRFProtect(app)
+admin.set_up(app)
 for feature in (comment_pages, previews):  # which look themselves: a visitor's form holds no session's token
     csrf.exempt(feature.bp)
 for resource in api.RESOURCES:  # where no cookie says who asks

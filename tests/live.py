@@ -23,7 +23,16 @@ from pathlib import Path
 from talks.databases import open_database
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = ("app.py", "forms.py", "gunicorn.conf.py", "main.py", "models.py", "schema_evolve.py", "talks")
+PROJECT = (
+    "admin.py",
+    "app.py",
+    "forms.py",
+    "gunicorn.conf.py",
+    "main.py",
+    "models.py",
+    "schema_evolve.py",
+    "talks",
+)
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 STAMP = re.compile(r'name="stamp"[^>]*value="([^"]+)"')
 PASSWORD = "correct horse battery"
