@@ -47,7 +47,7 @@ def administrators_only(view):
     @wraps(view)
     @login_required
     def guarded(**kwargs):
-        if not current_user.is_admin:
+        if not current_user.may_administrate:
             abort(403, "Only administrators decide about this.")
         return view(**kwargs)
 

@@ -130,7 +130,7 @@ def close_others(claim, account):
 def menu_counts(user):
     """(drafts, requests to `user`, requests to administrators if `user` is one), in one statement."""
     found = [Talk.written_by(user, "draft").select(Talk.id), Claim.asked_of(user).select(Claim.id)]
-    found += [Claim.for_administrators().select(Claim.id)] if user.is_admin else []
+    found += [Claim.for_administrators().select(Claim.id)] if user.may_administrate else []
     counts = [Select([each.alias("counted")], [fn.COUNT(SQL("*"))]) for each in found]
     return (*Select([], counts).bind(database).tuples()[0], 0)[:3]
 

@@ -20,7 +20,7 @@ account_mail.LINKS["invitation"] = lambda secret, mail: tokens.sign(
 
 def invite(profile, email, by):
     """Invite who reads `email` to make `profile` theirs; an earlier invitation to it ends. Raises Refused."""
-    if not by.is_admin:
+    if not by.may_administrate:
         raise claims.NotAllowed
     with database.atomic():
         if not User.get_by_id(profile.id).is_unclaimed:

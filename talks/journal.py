@@ -45,7 +45,7 @@ def write(author, values, network):
 def _insert(author, columns, talk):
     if not author.may_write:
         raise Refused(UNCONFIRMED, "", "unconfirmed")
-    if not author.is_admin:
+    if not author.may_administrate:
         spam.check_limit(Entry, Entry.author == author, PER_PERSON, PER_PERSON_A_DAY)
     check_title(author, columns["title_key"])
     status = "pending" if why_it_waits(columns, author) else "approved"
@@ -119,7 +119,7 @@ def naming(talk, author):
 
 def why_it_waits(columns, author):
     """Why an administrator looks at this first; "" when nobody need."""
-    if author.is_admin:
+    if author.may_administrate:
         return ""
     if spam.holds_blocked_word(f"{columns['title']} {columns['body']}"):
         return "word"

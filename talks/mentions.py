@@ -42,7 +42,7 @@ class Mention(Moderated, BaseModel):
         """Ids and times of what waits for `user`, of entries that everybody reads; `own` as in Comment."""
         waiting = cls.status == "pending", cls.entry_status == "approved"
         columns = cls.select(cls.id, cls.created_at)
-        if user.is_admin and not own:
+        if user.may_administrate and not own:
             deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
             return columns.where(*waiting, cls.talk.not_in(deleted))
         talks = Talk.ids_moderated_by(user).alias("talks")

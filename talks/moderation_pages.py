@@ -220,7 +220,7 @@ def queue():
 @login_required
 def everything():
     """What waits anywhere, and what was refused or failed."""
-    if not current_user.is_admin:
+    if not current_user.may_administrate:
         abort(403, "Only administrators see what waits under everybody's talks.")
     since = utcnow() - timedelta(days=1)
     refused = Refusal.select(Refusal, Talk.id, Talk.title).join(Talk, JOIN.LEFT_OUTER)

@@ -91,7 +91,7 @@ def is_hidden(person):
     """Whether who asks may not know of this profile: nothing published, and no address confirmed yet."""
     if person.email is not None or person.talk_count:
         return False
-    return not (current_user.is_authenticated and (current_user.is_admin or current_user == person))
+    return not (current_user.is_authenticated and (current_user.may_administrate or current_user == person))
 
 
 def former(username):

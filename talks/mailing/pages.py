@@ -71,7 +71,7 @@ def bad_link(error):
 
 
 def administrators_only():
-    if not current_user.is_admin:
+    if not current_user.may_administrate:
         abort(403, "Only administrators see the mail of this site.")
 
 
