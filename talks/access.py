@@ -13,8 +13,8 @@ from talks.api.errors import ApiError
 
 READS = {"GET", "HEAD", "OPTIONS"}
 CONFIRM = (
-    "Confirm your e-mail address first: the mail that we sent you has a link. Nothing was changed. If you have "
-    "typed something, go back: it is still there."
+    "Confirm your e-mail address first: the mail that we sent you has a link. Nothing was changed. If you "
+    "have typed something, go back: it is still there."
 )
 
 
