@@ -135,6 +135,7 @@ class Panel(Guarded, ModelView):
     column_sortable_list = ("id",)
     column_labels = tables.LABELS
     intro = ""  # a sentence about the table
+    elsewhere = ()  # (endpoint, words): a page of the site about the same
     question = "Delete it?"  # before a row is deleted
     leads_to = None  # a column, and the page of the site that it leads to: endpoint, argument, attribute
     created = ()  # what a new row is asked for, where that is not form_columns
@@ -283,7 +284,7 @@ class People(Panel):
     """Accounts, and profiles without one. Addresses, passwords and sessions are their owners' business."""
 
     intro = "Accounts, and speakers without one. Who is not let in is signed out, and their page is hidden."
-    question = "Delete this account? Its owner cannot come back, and is told by mail."
+    question = "Delete this account for good? Its owner is told by mail, and the talks it owns become drafts."
     action_disallowed_list = ("delete",)  # each by itself, as it is for good
     column_sortable_list = ("id", "username")
     leads_to = "username", "speakers.speaker", "username", "username"
@@ -411,9 +412,9 @@ class Decided(Panel):
 
 
 class Comments(Decided):
-    intro = "Under all talks. They are decided about as in the queue, and what is deleted can be undone."
+    intro = "Under all talks. What is deleted can be undone. What waits stands also in"
+    elsewhere = (("moderation.everything", "All that waits"),)
     leads_to = "excerpt", "comments.show", "comment_id", "id"
-
     form_columns, form_args = ("status",), fields.COMMENT
 
     def change(self, comment, values):
@@ -425,8 +426,8 @@ class Comments(Decided):
 
 
 class Entries(Decided):
-    intro = "Of the journal. They are decided about as in the queue, and what is deleted can be undone."
-
+    intro = "Of the journal. What is deleted can be undone. What waits stands also in"
+    elsewhere = (("moderation.everything", "All that waits"),)
     leads_to = "title", "journal.entry", "entry_id", "id"
     form_columns, form_args = ("title", "body", "talk", "status"), fields.ENTRY
     form_ajax_refs = {"talk": {"model": Talk, "columns": [Talk.title], "label": lambda talk: talk.title}}
@@ -440,7 +441,8 @@ class ReadOnly(Panel):
 
 
 class Outbox(ReadOnly):
-    intro = "Mail that waits, and what became of it, for 30 days. It is tried again at Mail, in your menu."
+    intro = "Mail that waits, and what became of it, for 30 days. What was given up is tried again at"
+    elsewhere = (("mailing.mailbox", "Mail"),)
 
 
 class Trail(ReadOnly):

@@ -24,15 +24,8 @@ from talks.databases import open_database
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = (
-    "admin.py",
-    "app.py",
-    "forms.py",
-    "gunicorn.conf.py",
-    "main.py",
-    "models.py",
-    "schema_evolve.py",
-    "talks",
-)
+    "admin.py", "app.py", "forms.py", "gunicorn.conf.py", "main.py", "models.py", "schema_evolve.py", "talks"
+)  # fmt: skip
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 STAMP = re.compile(r'name="stamp"[^>]*value="([^"]+)"')
 PASSWORD = "correct horse battery"

@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 import pytest
-from panelling import noted, remove, said, send, stock, tick, trail
+from panelling import form_at, noted, remove, said, send, stock, tick, trail
 from written import a_talk
 
 import main
@@ -61,6 +61,21 @@ def test_what_nobody_touched_is_not_written_and_not_noted(as_carol, bob):
     assert answer.status_code == 303
     assert User.get_by_id(bob.id).__data__ == before
     assert noted() == []
+
+
+def test_who_changes_a_row_that_somebody_changed_meanwhile_is_told(as_carol, bob):
+    address = f"/admin/users/edit/?id={bob.id}"
+    opened = form_at(as_carol, address)
+    send(as_carol, address, location="Bern")
+
+    answer = as_carol.post(address, data=opened | {"name": "Bob B"})
+    assert answer.status_code == 422
+    assert "Somebody changed this" in answer.text and 'value="Bob B"' in answer.text
+    now = User.get_by_id(bob.id)
+    assert (now.name, now.location) == ("Bob", "Bern")
+    again = opened | {"name": "Bob B", "seen": re.search(r'name="seen"[^>]*value="(\w+)"', answer.text)[1]}
+    assert as_carol.post(address, data=again).status_code == 303
+    assert (User.get_by_id(bob.id).name, User.get_by_id(bob.id).location) == ("Bob B", "")
 
 
 def test_an_account_is_made_whose_password_nobody_knows(as_carol):

@@ -157,7 +157,7 @@ def test_what_is_wrong_stands_at_its_field(panel):
     assert not violations(panel)
 
 
-def test_without_scripts_it_is_read_and_written_but_deletes_nothing(browse, site):
+def test_without_scripts_it_is_read_and_written_and_deletes_after_a_question(browse, site):
     page = browse(java_script_enabled=False)
     sign_in(page, "carol")
     page.goto("/admin/talks/edit/?id=3")
@@ -171,6 +171,14 @@ def test_without_scripts_it_is_read_and_written_but_deletes_nothing(browse, site
     page.goto("/admin/talks/")
     expect(page.locator("table.model-list button")).not_to_have_count(0)
     assert not page.locator("table.model-list button:visible").count()
+
+    name = made(page, "tags", Name="Tag without scripts")
+    search(page, name)
+    row(page, name).get_by_role("link", name=re.compile("Open")).click()
+    page.get_by_text("Delete…").click()
+    expect(page.get_by_text("Delete this tag? Its talks lose it for good.")).to_be_visible()
+    page.get_by_role("button", name=re.compile("Delete no")).click()
+    expect(page.get_by_text("Deleted: 1.")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

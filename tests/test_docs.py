@@ -87,10 +87,17 @@ def test_make_leaves_every_setting_to_env_but_the_demos_database():
     assert set(named) & {setting.name for setting in SETTINGS} == {"DATABASE_URL"}
 
 
+def alternatives(address):
+    """What an address with `{a,b}` in it stands for."""
+    before, brace, rest = address.partition("{")
+    among, _, after = rest.partition("}")
+    return [f"{before}{one}{after}" for one in among.split(",")] if brace else [address]
+
+
 def documented_addresses():
     """{address: its methods, as a set}"""
     rows = table_rows((ROOT / "docs" / "addresses.md").read_text(encoding="utf-8"))
-    said = {row[0].strip("`"): set(row[1].split(", ")) for row in rows}
+    said = {address: set(row[1].split(", ")) for row in rows for address in alternatives(row[0].strip("`"))}
     return said | {address.replace("/api/", "/api/v"): methods for address, methods in said.items()}
 
 

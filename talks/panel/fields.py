@@ -1,8 +1,9 @@
 """What the panel's forms ask for: fields, and what is right in them, by table."""
 
+import hashlib
+
 from flask import current_app
-from wtforms import EmailField, SelectField, StringField, ValidationError
-from wtforms.csrf.core import CSRFTokenField
+from wtforms import EmailField, HiddenField, SelectField, StringField, ValidationError
 from wtforms.validators import Length, NumberRange, Optional, Regexp
 from wtforms.widgets import TextInput
 
@@ -14,30 +15,53 @@ from talks.panel.tables import STATUS, TALK_STATUS
 from talks.wording import language_choices
 
 WEEK_SECONDS = 7 * 24 * 3600
+MEANWHILE = (
+    "Somebody changed this since you opened it. What you typed is below and not saved. Look at it in another "
+    "tab, then save again to replace it."
+)
 
 
 class OnlyTouched:
-    """For the form of a row: what nobody touched is neither judged nor written. An import's need not fit."""
+    """For the form of a row: what nobody touched is neither judged nor written. An import's need not fit.
+
+    `seen` tells how the row was when the form was opened, so that two people notice each other.
+    """
+
+    seen = HiddenField()
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.sent, self.seen.data = self.seen.data, self.fingerprint()
+
+    def fingerprint(self):
+        """A digest of what the row says now in the fields of the form; "" for a new row."""
+        if self._obj is None:
+            return ""
+        said = [(field.name, str(forms.as_typed(field.object_data))) for field in self.asked()]
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+
+    def asked(self):
+        """The fields that somebody fills in."""
+        return [field for field in self if not isinstance(field, HiddenField)]
 
     def is_touched(self, field):
         """Whether the field says something else than the row, or cannot be read."""
-        if self._obj is None or isinstance(field, CSRFTokenField):
-            return True
-        if forms.misread(field):
+        if self._obj is None or forms.misread(field):
             return True
         return forms.as_typed(field.data) != forms.as_typed(field.object_data)
 
     def validate(self, extra_validators=None):
         super().validate(extra_validators)
-        for field in self:
+        for field in self.asked():
             if not self.is_touched(field):
                 field.errors = ()
+        if self.sent != self.seen.data and any(map(self.is_touched, self.asked())):
+            self.form_errors.append(MEANWHILE)
         return not self.errors
 
     def values(self):
         """{name: value} of what was touched."""
-        touched = (field for field in self if self.is_touched(field))
-        return {field.name: field.data for field in touched if not isinstance(field, CSRFTokenField)}
+        return {field.name: field.data for field in self.asked() if self.is_touched(field)}
 
 
 class WhenField(forms.CivilDateField):
@@ -108,7 +132,10 @@ TALK = {
         "validators": [Optional()],
     },
     "time_zone": line(
-        Talk.time_zone.max_length, forms.known_zone, description="Of that time: Europe/Berlin, or +02:00."
+        Talk.time_zone.max_length,
+        forms.known_zone,
+        label="Time zone",
+        description="Of that time: Europe/Berlin, or +02:00.",
     ),
     "duration_s": number(1, WEEK_SECONDS, "Duration in seconds"),
     "language": choice({"": "Not said"} | dict(language_choices()), "Language"),

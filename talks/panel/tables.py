@@ -7,6 +7,7 @@ from datetime import datetime
 
 from peewee import JOIN, fn
 
+from forms import DISCUSSION
 from models import AuditEvent, Comment, Entry, Event, OutboxMail, Tag, Talk, User
 from talks.panel.lists import Filter, Holds, Is, IsNumber, IsSet, YesNo, between
 
@@ -21,22 +22,23 @@ LABELS = {
     "id": "No.", "action": "Did", "actor_name": "Who", "attempts": "Tries", "author.username": "By",
     "author_email": "E-mail", "bio": "About", "body": "Words", "claimed_at": "Last tried",
     "comment_count": "Questions", "confirmed_at": "Confirmed", "created_at": "Written",
-    "decided_at": "Decided", "deleted_at": "Deleted", "details": "What changed", "due_at": "Due",
-    "duration_s": "Seconds", "edited_at": "Edited", "email": "E-mail", "ends_on": "To",
-    "event.title": "Event", "excerpt": "Words", "failed_at": "Given up", "gone_at": "Deleted by its owner",
-    "is_active": "Let in", "is_admin": "Administrator", "is_speaker": "Speaker", "is_trusted": "Trusted",
-    "license": "Licence", "location": "Place", "member_since": "Since", "notify": "Wants mail",
-    "number": "Number there", "object_id": "Its no.", "object_kind": "To", "object_name": "Called",
-    "owner.username": "Owner", "published_at": "Published", "reported_at": "Reported", "sent_at": "Sent",
-    "shown_name": "By", "slides_url": "Slides", "slug": "Address", "starts_on": "From",
-    "talk.title": "Talk", "talk_count": "Talks", "talk_status": "Shown there", "to_email": "To",
-    "to_name": "Name", "updated_at": "Changed", "url": "Web address", "venue_url": "Venue's address",
+    "decided_at": "Decided", "deleted_at": "Deleted", "details": "What changed",
+    "discussion": "Questions are shown", "discussion_days": "Closes after days", "due_at": "Due",
+    "duration_s": "Duration in seconds", "edited_at": "Edited", "email": "E-mail", "ends_on": "To",
+    "event.title": "Event", "excerpt": "Words", "failed_at": "Given up", "gone_at": "Account deleted",
+    "imported_from": "Imported from", "is_active": "Let in", "is_admin": "Administrator",
+    "is_speaker": "Speaker", "is_trusted": "Trusted", "license": "Licence", "location": "Place",
+    "member_since": "Since", "notify": "Wants mail", "number": "Number there", "object_id": "Its no.",
+    "object_kind": "To", "object_name": "Called", "owner.username": "Owner", "published_at": "Published",
+    "reported_at": "Reported", "sent_at": "Sent", "shown_name": "By", "slides_url": "Slides",
+    "slug": "Address", "starts_on": "From", "talk.title": "Talk", "talk_count": "Talks",
+    "talk_status": "Shown there", "time_zone": "Time zone", "to_email": "To", "to_name": "Name",
+    "updated_at": "Changed", "url": "Web address", "venue_url": "Web address of the venue",
     "video_url": "Video", "was": "Before",
 }  # fmt: skip
 LISTS = {  # the columns of a list
     User: (
-        "id", "username", "name", "email", "is_admin", "is_speaker", "is_trusted", "is_active", "talk_count",
-        "member_since",
+        "id", "username", "name", "email", "is_admin", "is_speaker", "is_trusted", "is_active", "talk_count"
     ),
     Talk: ("id", "title", "status", "event.title", "owner.username", "date", "comment_count", "updated_at"),
     Event: ("id", "title", "series", "starts_on", "ends_on", "talk_count"),
@@ -51,7 +53,7 @@ LISTS = {  # the columns of a list
     ),
 }  # fmt: skip
 MORE = {  # that a row's own page has
-    User: ("confirmed_at", "gone_at", "location", "website", "bio"),
+    User: ("member_since", "confirmed_at", "gone_at", "location", "website", "bio"),
     Talk: (
         "description", "language", "venue", "venue_url", "license", "video_url", "slides_url", "time_zone",
         "duration_s", "discussion", "discussion_days", "created_at", "published_at", "deleted_at",
@@ -65,7 +67,7 @@ MORE = {  # that a row's own page has
     AuditEvent: (),
 }  # fmt: skip
 CHOICES = {  # what the words of a column are called
-    Talk: {"status": list(TALK_STATUS.items())},
+    Talk: {"status": list(TALK_STATUS.items()), "discussion": list(DISCUSSION.items())},
     Comment: {"status": list(STATUS.items()), "was": list(STATUS.items())},
     Entry: {
         "status": list(STATUS.items()), "was": list(STATUS.items()), "talk_status": list(SHOWN_THERE.items())
