@@ -347,7 +347,7 @@ class Events(Panel):
     intro = "An event lasts from the first to the last day of its talks. One that has talks is not deleted."
     leads_to = "title", "timeline.event", "slug", "slug"
     form_columns = ("title", "series", "venue", "url", "description")
-    form_args = fields.EVENT
+    form_args, form_overrides = fields.EVENT, fields.EVENT_FIELDS
 
     def add(self, values):
         return catalogue.save_event(None, values, asking())

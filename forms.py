@@ -71,7 +71,7 @@ def visible(message):
 
     def check(form, field):
         # C: controls and formats such as U+200B, M: marks on the letter before them, Z: blanks
-        if not any(unicodedata.category(c)[0] not in "CMZ" and c not in FILLERS for c in field.data):
+        if not any(unicodedata.category(c)[0] not in "CMZ" and c not in FILLERS for c in field.data or ""):
             raise StopValidation(message)  # of what is empty there is no more to say
 
     return check
@@ -118,6 +118,14 @@ class AtMost(Length):
             super().__call__(form, field)
         except ValidationError as error:
             raise StopValidation(str(error)) from None
+
+
+class Between(NumberRange):
+    """A whole number from `min` to `max`. NumberRange by itself fails at what no float can hold."""
+
+    def __call__(self, form, field):
+        if field.data is not None and not self.min <= field.data <= self.max:
+            raise ValidationError(self.message)
 
 
 def line(length, *more, required=None, **kwargs):
@@ -254,9 +262,7 @@ class TalkForm(TalkColumns):
         "Close after so many days",
         validators=[
             Optional(),
-            NumberRange(
-                1, MOST_DAYS, f"Write a number from 1 to {MOST_DAYS}, or nothing: then it stays open."
-            ),
+            Between(1, MOST_DAYS, f"Write a number from 1 to {MOST_DAYS}, or nothing: then it stays open."),
         ],
     )
     status = SelectField("Status", choices={"draft": "Draft", "published": "Published"}, default="draft")

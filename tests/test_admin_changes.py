@@ -101,6 +101,7 @@ def test_an_account_is_made_whose_password_nobody_knows(as_carol):
         ({"username": "d" * 65}, "64"),
         ({"email": "nobody"}, "not an e-mail address"),
         ({"name": ""}, "Give a name"),
+        ({"email": " "}, "Enter an e-mail"),
         ({"name": "D\0"}, "cannot be shown"),
     ],
     ids=lambda value: value if isinstance(value, str) else next(iter(value)),
@@ -315,6 +316,16 @@ def test_an_entry_is_changed_and_decided_about_by_the_verbs(as_carol, entry, bob
     assert Entry.get_by_id(entry.id).status == "rejected"
 
 
+def test_a_status_that_is_none_is_refused(as_carol, entry, comment):
+    for address in (f"/admin/entries/edit/?id={entry.id}", f"/admin/comments/edit/?id={comment.id}"):
+        for status in ("", " ", "gone", "deleted", "x" * 300):
+            answer = send(as_carol, address, status=status)
+            assert answer.status_code == 422
+            assert "Choose one of these." in answer.text
+
+    assert (Entry.get().status, Comment.get().status) == ("pending", "pending")
+
+
 def test_a_title_that_its_author_has_already_is_refused(as_carol, entry, bob):
     Entry.create(author=bob, title="Charts", title_key="charts", body="B", body_html="B")
     answer = send(as_carol, f"/admin/entries/edit/?id={entry.id}", title="CHARTS")
@@ -328,12 +339,14 @@ def test_a_title_that_its_author_has_already_is_refused(as_carol, entry, bob):
 
 def test_events_and_tags_are_changed_by_the_verbs(as_carol):
     event = Event.create(slug="map-days", title="Map Days")
-    send(as_carol, f"/admin/events/edit/?id={event.id}", title="Map Week", series="Map Days")
+    send(as_carol, f"/admin/events/edit/?id={event.id}", title="Map Week", series="Map Days",
+         its_url="https://example.org/maps")  # fmt: skip
     send(as_carol, "/admin/tags/new/", name="Maps")
     send(as_carol, "/admin/tags/edit/?id=1", name="Charts")
 
     now, tag = Event.get_by_id(event.id), Tag.get_by_id(1)
     assert (now.title, now.series, now.slug) == ("Map Week", "Map Days", "map-days")
+    assert now.url == "https://example.org/maps"
     assert (tag.name, tag.key, tag.slug) == ("Charts", "charts", "maps")
     assert [row[0] for row in noted()] == ["event.edit", "tag.create", "tag.edit"]
     assert send(as_carol, "/admin/events/new/", title="Map Week").status_code == 303
@@ -401,7 +414,8 @@ BAD_TALKS = [
     {"date": "2024-13-01"}, {"duration_s": str(2**70)}, {"duration_s": "-1"}, {"duration_s": "x"},
     {"language": "xx-none"}, {"status": "gone"}, {"discussion": "loud"}, {"discussion_days": "0"},
     {"venue_url": "javascript:alert(1)"}, {"video_url": "<script>"}, {"time_zone": "Mars"},
-    {"description": "x" * 20_001},
+    {"description": "x" * 20_001}, {"duration_s": "9" * 400}, {"discussion_days": "9" * 5000}, {"status": ""},
+    {"status": "\n" * 300}, {"language": "en\n" * 300},
 ]  # fmt: skip
 
 
@@ -424,6 +438,20 @@ def test_a_talk_that_cannot_be_is_refused_with_a_sentence(as_carol, talk):
         assert "is-invalid" in answer.text
 
     assert Talk.get_by_id(talk.id).__data__ == before
+
+
+ANYTHING = ["", " ", "a\0b", "x" * 30_000, "9" * 400, "9" * 19, "\n" * 300, "\u202e", "é" * 300, "{}", "%"]
+FORMS = ["users/new/", "users/edit/?id=2", "talks/new/", "talks/edit/?id=1", "events/new/", "events/edit/?id=1",
+         "tags/new/", "tags/edit/?id=1", "comments/edit/?id=1", "entries/edit/?id=1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", FORMS)
+def test_no_form_breaks_whatever_is_sent(as_carol, stocked, address):
+    address = f"/admin/{address}"
+    for name in form_at(as_carol, address):
+        for value in ANYTHING:
+            answer = send(as_carol, address, **{name: value})
+            assert answer.status_code in (303, 400 if name == "csrf_token" else 422), (name, value)
 
 
 def test_what_was_never_offered_is_refused(as_carol, talk, event):

@@ -4,7 +4,7 @@ import hashlib
 
 from flask import current_app
 from wtforms import EmailField, HiddenField, SelectField, StringField, ValidationError
-from wtforms.validators import Length, NumberRange, Optional, Regexp
+from wtforms.validators import Length, Optional, Regexp, StopValidation
 from wtforms.widgets import TextInput
 
 import forms
@@ -61,7 +61,7 @@ class OnlyTouched:
 
     def values(self):
         """{name: value} of what was touched."""
-        return {field.name: field.data for field in self.asked() if self.is_touched(field)}
+        return {field.short_name: field.data for field in self.asked() if self.is_touched(field)}
 
 
 class WhenField(forms.CivilDateField):
@@ -85,6 +85,13 @@ class WhenField(forms.CivilDateField):
             self.data = None
 
 
+class ItsField(StringField):
+    """For a column `url`. Under that name alone Flask-Admin looks for the page to go back to."""
+
+    def __init__(self, *args, _prefix="", **kwargs):
+        super().__init__(*args, _prefix=f"{_prefix}its_", **kwargs)
+
+
 def player_of(kind):
     """Turn an address or an embed code into the address of a player."""
 
@@ -99,11 +106,18 @@ def player_of(kind):
 
 def number(least, most, label):
     said = f"Write a number from {least} to {most}, or nothing."
-    return {"label": label, "validators": [Optional(), NumberRange(least, most, said)]}
+    return {"label": label, "validators": [Optional(), forms.Between(least, most, said)]}
 
 
-def choice(values, label):
-    return {"label": label, "choices": values, "validators": [Optional()]}
+def offered(form, field):
+    """Refuse what is none of the choices. By itself nothing at all would do where a column has a default."""
+    if field.data not in dict(field.choices):
+        field.errors.clear()
+        raise StopValidation("Choose one of these.")
+
+
+def choice(values, label="Status"):
+    return {"label": label, "choices": values, "filters": [forms.trimmed], "validators": [offered]}
 
 
 PERSON = {
@@ -126,7 +140,7 @@ PERSON_FIELDS = {"email": EmailField}
 TALK = {
     "title": line(Talk.title.max_length, required="Give the talk a title."),
     "description": line(forms.DESCRIPTION),
-    "status": {"choices": TALK_STATUS},
+    "status": choice(TALK_STATUS),
     "date": {
         "description": "Like 2024-05-31, or 2024-05-31 14:30 where the time is known.",
         "validators": [Optional()],
@@ -161,10 +175,12 @@ EVENT = {
     "url": line(Event.url.max_length, forms.web_address, label="Web address"),
     "series": line(Event.series.max_length, description="The same words for all editions of one conference."),
 }
+EVENT_FIELDS = {"url": ItsField}
+
 ENTRY = {
     "title": line(Entry.title.max_length, required="Give the entry a title."),
     "body": line(forms.ENTRY, required="Write something.", label="Words"),
-    "status": {"choices": STATUS},
+    "status": choice(STATUS),
 }
-COMMENT = {"status": {"choices": STATUS}}
+COMMENT = {"status": choice(STATUS)}
 TAG = {"name": line(64, required="Give the tag a name.")}
