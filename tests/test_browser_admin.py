@@ -13,7 +13,8 @@ pytestmark = pytest.mark.browser
 numbers = count(1)
 SIZES = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "height": 800}}
 PAGES = ["/admin/", "/admin/users/", "/admin/talks/", "/admin/talks/edit/?id=3", "/admin/talks/details/?id=3",
-         "/admin/users/new/", "/admin/audit/", "/admin/outbox/?search=nothing+like+that"]  # fmt: skip
+         "/admin/users/new/", "/admin/audit/", "/admin/talks/?flt0_0=draft&flt1_5=2020-01-01",
+         "/admin/outbox/?search=nothing+like+that"]  # fmt: skip
 
 
 @pytest.fixture

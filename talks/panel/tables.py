@@ -40,7 +40,7 @@ LISTS = {  # the columns of a list
     User: (
         "id", "username", "name", "email", "is_admin", "is_speaker", "is_trusted", "is_active", "talk_count"
     ),
-    Talk: ("id", "title", "status", "event.title", "owner.username", "date", "comment_count", "updated_at"),
+    Talk: ("id", "title", "status", "event.title", "owner.username", "date", "comment_count"),
     Event: ("id", "title", "series", "starts_on", "ends_on", "talk_count"),
     Tag: ("id", "name", "talk_count"),
     Comment: ("id", "excerpt", "shown_name", "talk.title", "status", "reported_at", "created_at"),
@@ -56,8 +56,8 @@ MORE = {  # that a row's own page has
     User: ("member_since", "confirmed_at", "gone_at", "location", "website", "bio"),
     Talk: (
         "description", "language", "venue", "venue_url", "license", "video_url", "slides_url", "time_zone",
-        "duration_s", "discussion", "discussion_days", "created_at", "published_at", "deleted_at",
-        "imported_from",
+        "duration_s", "discussion", "discussion_days", "created_at", "updated_at", "published_at",
+        "deleted_at", "imported_from",
     ),
     Event: ("slug", "venue", "url", "description"),
     Tag: ("slug",),
