@@ -12,6 +12,19 @@
     button.addEventListener("click", () => window.modelActions.execute(button.dataset.panelAction));
   }
 
+  // What a filter asks for is called as its button.
+  const filters = document.querySelector("table.filters");
+  const call = () => {
+    for (const row of filters.rows) {
+      const name = row.querySelector(".remove-filter")?.textContent.replace("×", "").trim();
+      for (const part of row.querySelectorAll("input, select")) part.setAttribute("aria-label", name ?? "Filter");
+    }
+  };
+  if (filters) {
+    call();
+    new MutationObserver(call).observe(filters, { childList: true, subtree: true });
+  }
+
   for (const filter of document.querySelectorAll("a.filter")) {
     filter.addEventListener("click", (event) => event.preventDefault());
   }
