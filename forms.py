@@ -161,7 +161,7 @@ class CivilDateField(DateField):
 class LoginForm(FlaskForm):
     email = EmailField("E-mail", **line(320, required="Enter your e-mail address."))
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
-    remember_me = BooleanField("Keep me logged in")
+    remember_me = BooleanField("Keep me signed in")
 
 
 class PasswordForm(FlaskForm):

@@ -26,7 +26,7 @@ class SampleForm(FlaskForm):
     title = StringField("Title", validators=[InputRequired("Give the talk a title.")])
     description = TextAreaField("Description", validators=[InputRequired("Say what it is about.")])
     language = SelectField("Language", choices=[("en", "English"), ("fr", "French")])
-    remember_me = BooleanField("Keep me logged in")
+    remember_me = BooleanField("Keep me signed in")
 
 
 def person(name, number=0):
