@@ -17,6 +17,7 @@ LISTED = {WAITS: "pending", SHOWN: "approved"}  # kind -> the status of the comm
 MODERATE_SECONDS = 7 * 24 * 3600
 UNSUBSCRIBE_SECONDS = CONFIRM_SECONDS = 365 * 24 * 3600
 ROWS = 500  # in one statement
+TO = User.id, User.email, User.name  # what a mail needs to know of its reader
 
 
 def comment_waits(comment):
@@ -56,13 +57,13 @@ def comment_gone(comment):
 
 def moderators(talk):
     """Who decides about the comments on `talk` and can be told: speakers and owner, else administrators."""
-    return hosts(talk) or list(reachable().where(User.is_admin))
+    return hosts(talk) or list(reachable(*TO).where(User.is_admin))
 
 
 def hosts(talk):
     """Those who speak in `talk` or own it, and can be told."""
     spoken = TalkSpeaker.select(TalkSpeaker.user).where(TalkSpeaker.talk == talk)
-    return list(reachable().where(User.id.in_(spoken) | (User.id == talk.owner_id)))
+    return list(reachable(*TO).where(User.id.in_(spoken) | (User.id == talk.owner_id)))
 
 
 def followers(talk):
@@ -72,7 +73,7 @@ def followers(talk):
     """
     # `== True`: of a bare column SQLite does not know that it is in an index.
     asked = Comment.talk == talk, Comment.notify == True, Comment.status.in_(["pending", "approved"])  # noqa: E712
-    members = reachable().where(User.id.in_(Comment.select(Comment.author).where(*asked)))
+    members = reachable(*TO).where(User.id.in_(Comment.select(Comment.author).where(*asked)))
     visitors = (
         MailAddress.select(MailAddress.email)
         .join(User, JOIN.LEFT_OUTER, on=User.email == MailAddress.email)
@@ -85,9 +86,9 @@ def followers(talk):
     return people
 
 
-def reachable():
-    """Accounts that mail may go to, with address and name (a query)."""
-    users = User.select(User.id, User.email, User.name)
+def reachable(*columns):
+    """Accounts that mail may go to (a query); of `columns`, or whole."""
+    users = User.select(*columns)
     return users.where(User.is_active, User.email.is_null(False), User.confirmed_at.is_null(False))
 
 
