@@ -92,6 +92,13 @@ def test_who_is_demoted_or_blocked_is_out_at_once(as_carol, carol, bob):
     assert as_carol.get("/admin/").status_code == 303
 
 
+def test_an_administrator_who_needs_a_second_factor_sets_it_up_first(as_carol, monkeypatch):
+    monkeypatch.setitem(main.app.config, "REQUIRE_ADMIN_2FA", True)
+
+    for address in GOT:
+        assert as_carol.get(address).location == "/auth/second-factor/settings", address
+
+
 def test_the_menu_of_an_administrator_leads_there(as_carol, as_ada):
     assert '<a href="/admin/">Administration</a>' in as_carol.get("/about").text
     assert "/admin/" not in as_ada.get("/about").text
