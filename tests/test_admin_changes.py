@@ -441,8 +441,10 @@ def test_a_talk_that_cannot_be_is_refused_with_a_sentence(as_carol, talk):
 
 
 ANYTHING = ["", " ", "a\0b", "x" * 30_000, "9" * 400, "9" * 19, "\n" * 300, "\u202e", "é" * 300, "{}", "%"]
-FORMS = ["users/new/", "users/edit/?id=2", "talks/new/", "talks/edit/?id=1", "events/new/",
-         "events/edit/?id=1", "tags/new/", "tags/edit/?id=1", "comments/edit/?id=1", "entries/edit/?id=1"]  # fmt: skip
+FORMS = [
+    "users/new/", "users/edit/?id=2", "talks/new/", "talks/edit/?id=1", "events/new/", "events/edit/?id=1",
+    "tags/new/", "tags/edit/?id=1", "comments/edit/?id=1", "entries/edit/?id=1",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", FORMS)
