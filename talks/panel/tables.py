@@ -14,7 +14,7 @@ from talks.panel.lists import Filter, Holds, Is, IsNumber, IsSet, YesNo, between
 TALK_STATUS = {"draft": "Draft", "published": "Published", "deleted": "Deleted"}
 STATUS = {
     "pending": "Waiting", "approved": "Approved", "rejected": "Deleted", "spam": "Spam",
-    "deleted": "Taken back by its author",
+    "deleted": "Taken back",
 }  # fmt: skip
 SHOWN_THERE = {"": "Names no talk", "pending": "Waiting", "approved": "Approved", "rejected": "Refused"}
 EXCERPT = 200  # characters
