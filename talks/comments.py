@@ -46,8 +46,7 @@ def _insert(talk, author, values, network):
         else values["name"],
         author_email=None if author else values["email"], status="pending" if waits else "approved",
     )  # fmt: skip
-    _count(comment, now_shown=not waits)
-    (notifications.comment_waits if waits else notifications.comment_shown)(comment)
+    follow_up(comment, "")
     return comment
 
 
@@ -98,8 +97,7 @@ def edit(comment, body):
         decides = now.author and now.talk.moderated_by(now.author)
         if now.status == "approved" and not decides and spam.why_it_waits(said, now.talk, now.author):
             now.move("approved", to="pending")
-            _count(now, now_shown=False, was_shown=True)
-            notifications.comment_waits(now)
+            follow_up(now, "approved")
     return whole(comment.id)
 
 
@@ -107,11 +105,9 @@ def withdraw(comment):
     """Take one's own comment back. False if it was not there any more."""
     with database.atomic():
         now = whole(comment.id)
-        was_shown = now.status == "approved"
         if not now.move("pending", "approved", to="deleted"):
             return False
-        _count(now, now_shown=False, was_shown=was_shown)
-        notifications.comment_gone(now)
+        follow_up(now, now.was)
     return True
 
 
@@ -121,9 +117,7 @@ def bring_back(comment):
         now = whole(comment.id)
         if now.status != "deleted" or not now.move_back():
             return False
-        is_shown = now.status == "approved"
-        _count(now, now_shown=is_shown)
-        (notifications.comment_shown if is_shown else notifications.comment_waits)(now)
+        follow_up(now, "deleted")
     return True
 
 
@@ -144,7 +138,12 @@ def whole(comment_id):
     return found[0] if found else None
 
 
-def _count(comment, now_shown, was_shown=False):
-    by = int(now_shown) - int(was_shown)
+def follow_up(comment, before):
+    """Count `comment`, and tell of it, now that its status is not `before` any more ("": it is new).
+
+    Call it in the transaction that wrote the status.
+    """
+    by = (comment.status == "approved") - (before == "approved")
     if by:
         Talk.update(comment_count=Talk.comment_count + by).where(Talk.id == comment.talk_id).execute()
+    notifications.tell(comment)

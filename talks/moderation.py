@@ -18,9 +18,10 @@ from markupsafe import Markup
 from peewee import JOIN, fn
 
 from models import LONG_AGO, Comment, OutboxMail, Refusal, Talk, User, database, utcnow
-from talks import accounts, notifications
+from talks import accounts, comments
 from talks.paging import Order, paginate
 from talks.signals import comment_approved
+from talks.wording import count
 
 bp = Blueprint("moderation", __name__)
 
@@ -102,17 +103,9 @@ def _move(comment, by, *from_statuses, to):
 
 
 def _follow(comment, before):
-    """What has to be so when a comment is not `before` any more: count, trust, who is told."""
-    by = (comment.status == "approved") - (before == "approved")
-    if by:
-        Talk.update(comment_count=Talk.comment_count + by).where(Talk.id == comment.talk_id).execute()
+    comments.follow_up(comment, before)
     if comment.status == "approved":
         User.update(is_trusted=True).where(User.id == comment.author_id).execute()
-        notifications.comment_shown(comment)
-    elif comment.status == "pending":
-        notifications.comment_waits(comment)
-    else:
-        notifications.comment_gone(comment)
 
 
 def _trust_no_more(comment):
@@ -227,22 +220,22 @@ def undo_one(comment_id):
 @login_required
 def bulk():
     """Decide alike about several comments, or undo that: `ids`, and `act` or `undo`."""
-    comments, of = chosen(), request.form.get("undo")
+    found, of = chosen(), request.form.get("undo")
     act = ACTS.get(request.form.get("act"))
     if not (act or of in BY_RESULT):
         abort(400)
     done = [
         comment.id
-        for comment in comments
+        for comment in found
         if (undo(comment, asking(), of) if of else act.verb(comment, asking()))
     ]
-    counted = f"{len(done)} comment{'s' if len(done) != 1 else ''}"
-    if not comments:
+    counted = count(len(done), "comment")
+    if not found:
         flash("Choose comments first, by the boxes beside them.", "info")
     elif of:
         flash(f"Undone for {counted}.", "success")
     else:
-        late = len(comments) - len(done)
+        late = len(found) - len(done)
         said = f"{act.said}: {counted}." + (f" {late} had been decided before." if late else "")
         say(said, done, act.result)
     return go_back()
@@ -251,14 +244,14 @@ def bulk():
 def chosen():
     """The comments whose `ids` were sent, if the one who asks decides about all of them."""
     numbers = ",".join(request.form.getlist("ids")).split(",", MOST_AT_ONCE)[:MOST_AT_ONCE]
-    comments = Comment.whole(dict.fromkeys(int(number) for number in numbers if NUMBER.fullmatch(number)))
-    Talk.attach_speakers([comment.talk for comment in comments])
+    found = Comment.whole(dict.fromkeys(int(number) for number in numbers if NUMBER.fullmatch(number)))
+    Talk.attach_speakers([comment.talk for comment in found])
     try:
-        for comment in comments:
+        for comment in found:
             check(comment, asking())
     except NotAllowed as refusal:
         abort(403, str(refusal))
-    return comments
+    return found
 
 
 @bp.get("/moderate")

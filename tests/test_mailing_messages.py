@@ -113,7 +113,7 @@ def test_a_question_that_was_approved_edited_and_waits_again_is_told_again(ada, 
     Comment.update(body="Other", edited_at=utcnow()).execute()
     with database.atomic():
         comment.move("approved", to="pending")
-        notifications.comment_waits(comment)
+        notifications.tell(comment)
 
     assert flush(tmp_path) == {"sent": 1}
 
@@ -124,7 +124,7 @@ def test_an_approval_undone_is_not_told_again_to_who_decides(ada, talk, tmp_path
     decided(comment)
     with database.atomic():
         comment.move("approved", to="pending")
-        notifications.comment_waits(comment)
+        notifications.tell(comment)
 
     assert flush(tmp_path) == {"dropped": 1}
 
