@@ -33,6 +33,11 @@ class TooManyAttempts(Exception):
     seconds = int(LoginAttempt.WINDOW.total_seconds())
 
 
+def asking():
+    """Who is signed in, or None."""
+    return current_user._get_current_object() if current_user.is_authenticated else None
+
+
 def sign_in(email, password, address, secret, remembered):
     """The user, with a session begun; None when address and password do not belong together.
 

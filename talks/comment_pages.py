@@ -8,23 +8,18 @@ a stamp instead of a session's token (talks/stamps.py), and what happened is sai
 import time
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
-from flask_login import current_user
 from werkzeug.exceptions import HTTPException, NotFound
 
 from forms import BodyForm
 from models import Comment
 from talks import accounts, comments, moderation, stamps, threads, timeline, tokens
+from talks.accounts import asking
 from talks.spam import Refused
 
 bp = Blueprint("comments", __name__)
 
 KEY_SECONDS = int(Comment.EDITABLE.total_seconds())
 STALE = "This form was open for too long, or belongs to another sign-in. Your text is here: send it again."
-
-
-def asking():
-    """Who is signed in, or None."""
-    return current_user._get_current_object() if current_user.is_authenticated else None
 
 
 def network():
@@ -71,9 +66,7 @@ def own_comment(comment_id):
 
 def comment_by(person, comment_id):
     """The comment of that id, if `person` wrote it."""
-    found = comments.whole(comment_id)
-    if found is None or not Comment.visible_to(person).where(Comment.id == comment_id).exists():
-        abort(404)
+    found = comments.readable(comment_id, person) or abort(404)
     if person is None or found.author != person:
         abort(403, "Somebody else wrote this. Only its author can change it.")
     return found
@@ -214,8 +207,8 @@ def delete(comment_id):
     """Take one's own comment back; who decides about a talk's comments takes away those of others."""
     if "key" not in request.form:
         refuse_forged()
-        found = comments.whole(comment_id)
-        if current_user.is_authenticated and found and found.author != asking():
+        person, found = asking(), comments.whole(comment_id)
+        if person and found and found.author != person:
             return moderation.decide(comment_id, "delete")
     comments.withdraw(own_comment(comment_id))
     return back_to(comment_id, "You took your comment back. It can be brought back where it stood.")

@@ -138,6 +138,12 @@ def whole(comment_id):
     return found[0] if found else None
 
 
+def readable(comment_id, user):
+    """As `whole`, if `user` (None: a visitor) may read the comment; else None."""
+    may = Comment.visible_to(user).where(Comment.id == comment_id).exists()
+    return whole(comment_id) if may else None
+
+
 def follow_up(comment, before):
     """Count `comment`, and tell of it, now that its status is not `before` any more ("": it is new).
 

@@ -19,6 +19,7 @@ from peewee import JOIN, fn
 
 from models import LONG_AGO, Comment, OutboxMail, Refusal, Talk, User, database, utcnow
 from talks import accounts, comments
+from talks.accounts import asking
 from talks.paging import Order, paginate
 from talks.signals import comment_approved
 from talks.wording import count
@@ -135,15 +136,9 @@ ACTS = {
 BY_RESULT = {act.result: act for act in ACTS.values()}
 
 
-def asking():
-    return current_user._get_current_object()
-
-
 def seen(comment_id):
-    """The comment of that id, whole, if the one who asks may read it; 404 for any other."""
-    if not Comment.visible_to(asking()).where(Comment.id == comment_id).exists():
-        abort(404)
-    return Comment.whole([comment_id])[0]
+    """The comment of that id, if the one who asks may read it; 404 for any other."""
+    return comments.readable(comment_id, asking()) or abort(404)
 
 
 def decide(comment_id, name):

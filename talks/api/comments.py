@@ -61,9 +61,10 @@ def all_as_json(rows, user):
 
 def found(comment_id, user):
     """A comment that `user` may read, whole. Raises ApiError."""
-    if Comment.visible_to(user).where(Comment.id == comment_id).exists():
-        return comments.whole(comment_id)
-    raise ApiError(404, "There is no such comment.")
+    comment = comments.readable(comment_id, user)
+    if comment is None:
+        raise ApiError(404, "There is no such comment.")
+    return comment
 
 
 def existing(comment_id):
