@@ -666,11 +666,24 @@ class Comment(BaseModel):
         return self.status in ("pending", "approved") and utcnow() < self.created_at + self.EDITABLE
 
     @property
+    def is_waiting(self):
+        """Whether those who decide are to look at it: for the first time, or again because of a reader."""
+        return self.status == "pending" or (self.status == "approved" and self.reported_at is not None)
+
+    @property
     def shown_name(self):
         return (self.author.name or self.author.username) if self.author else self.author_name
 
+    @property
+    def edition(self):
+        """Which text it is: "" for the first, then when it was changed (RFC 3339)."""
+        return self.edited_at.isoformat().replace("+00:00", "Z") if self.edited_at else ""
+
     def move(self, *from_statuses, to):
-        """Decide: from one of these statuses to another. False if it had another: somebody was faster."""
+        """Decide: from one of these statuses to another. False if it had another: somebody was faster.
+
+        Nor is anything decided about another text than this one.
+        """
         values = {"status": to, "decided_at": utcnow()}
         if to == "approved":
             values["reported_at"] = None  # any other status keeps it: undone, it waits again
@@ -678,7 +691,7 @@ class Comment(BaseModel):
             # `was` is a value, and so one status at a time: MariaDB assigns from left to right, and would
             # find the new status in the column.
             values["was"] = status
-            same = Comment.id == self.id, Comment.status == status
+            same = Comment.id == self.id, Comment.status == status, Comment.edited_at == self.edited_at
             if Comment.update(values).where(*same).execute():
                 self.__data__.update(values)
                 return True

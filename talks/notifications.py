@@ -214,11 +214,14 @@ def confirm_address(email):
         MailAddress.update(confirmed_at=utcnow()).where(*unconfirmed).execute()
 
 
-def moderate_token(secret, comment_id, user_id):
-    """For the link by which one moderator decides about one comment without signing in."""
-    return tokens.sign(secret, "moderate", {"comment": comment_id, "user": user_id})
+def moderate_token(secret, comment_id, user_id, of=""):
+    """For the link by which one moderator decides about one comment without signing in.
+
+    With `of` it undoes the decision that made the comment so.
+    """
+    return tokens.sign(secret, "moderate", {"comment": comment_id, "user": user_id, "of": of})
 
 
 def read_moderate_token(secret, token):
-    """{"comment": id, "user": id}. Raises TokenError."""
+    """{"comment": id, "user": id, "of": status, "kept" or ""}. Raises TokenError."""
     return tokens.read(secret, "moderate", token, MODERATE_SECONDS)

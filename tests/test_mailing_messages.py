@@ -153,6 +153,7 @@ def test_the_link_that_decides_names_comment_and_moderator(ada, talk, tmp_path):
     assert notifications.read_moderate_token(main.app.secret_key, token) == {
         "comment": comment.id,
         "user": ada.id,
+        "of": "",
     }
 
 
