@@ -4,6 +4,7 @@ from email.headerregistry import Address
 
 import mailed
 import pytest
+from conftest import only_sqlite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mailed import Peer, confirmed, decided, files, flush, later, plain, posted, serving
@@ -129,6 +130,7 @@ def test_an_approval_undone_is_not_told_again_to_who_decides(ada, talk, tmp_path
     assert flush(tmp_path) == {"dropped": 1}
 
 
+@only_sqlite
 def test_every_mail_can_be_stopped_by_one_click(three, tmp_path):
     flush(tmp_path, SITE_URL="https://talks.example.org")
 
@@ -138,6 +140,7 @@ def test_every_mail_can_be_stopped_by_one_click(three, tmp_path):
         assert mail["List-Unsubscribe"].strip("<>") in plain(mail)
 
 
+@only_sqlite
 def test_only_who_decides_gets_links_that_decide(three, tmp_path):
     flush(tmp_path)
 
@@ -145,6 +148,7 @@ def test_only_who_decides_gets_links_that_decide(three, tmp_path):
         assert ("/moderate/" in plain(mail)) == (mail["To"].addresses[0].addr_spec == ADA)
 
 
+@only_sqlite
 def test_the_link_that_decides_names_comment_and_moderator(ada, talk, tmp_path):
     comment = posted(talk)
     flush(tmp_path)
@@ -178,6 +182,7 @@ HOSTILE = [
 ]
 
 
+@only_sqlite
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_can_write_a_header(name, ada, talk, tmp_path):
     comment = posted(talk)
@@ -204,6 +209,7 @@ def test_a_header_is_one_line_whatever_is_typed(text):
     assert messages.header(made) == made
 
 
+@only_sqlite
 def test_a_body_cannot_speak_as_the_site(ada, talk, tmp_path):
     posted(talk, body="Hello\n-- \nTalks. No more mail: http://evil.example")
     flush(tmp_path)
@@ -212,6 +218,7 @@ def test_a_body_cannot_speak_as_the_site(ada, talk, tmp_path):
     assert "> Talks. No more mail: http://evil.example" in lines
 
 
+@only_sqlite
 def test_many_comments_are_counted_not_listed(ada, talk, tmp_path):
     for number in range(messages.MOST_LISTED + 5):
         posted(talk, body=f"Question {number}.")
@@ -227,6 +234,7 @@ def test_titles_of_the_world_stand_in_the_subject(ada, tmp_path):
     assert only(tmp_path)["Subject"] == "[talks] Vera asks: 파이썬으로 배우는 데이터 과학 🐍 مقدمة"
 
 
+@only_sqlite
 def test_a_site_whose_sender_has_letters_of_the_world_sends(ada, talk, tmp_path):
     posted(talk)
     peer = Peer()

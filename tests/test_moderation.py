@@ -47,6 +47,7 @@ def is_trusted(user):
 # Who may
 
 
+@only_sqlite
 @pytest.mark.parametrize("verb", [*VERBS, "keep", "undo"])
 @pytest.mark.parametrize("who", ["member", "another speaker", "its author"])
 def test_nobody_else_decides(talk, waiting, bob, verb, who):
@@ -58,6 +59,7 @@ def test_nobody_else_decides(talk, waiting, bob, verb, who):
     assert rows() == before
 
 
+@only_sqlite
 @pytest.mark.parametrize("who", ["owner", "speaker", "co-speaker", "administrator"])
 def test_speakers_owner_and_administrators_decide(ada, who):
     speaker, cleo = person("sam"), person("cleo")
@@ -375,10 +377,12 @@ def test_a_queue_reads_no_comment_of_other_talks(database, everywhere, ada):
 # Pages
 
 
+@only_sqlite
 def test_a_visitor_signs_in_first(client, database):
     assert client.get("/moderate").location.startswith("/auth/login?next=")
 
 
+@only_sqlite
 def test_an_empty_queue_says_so_and_nothing_else(as_ada):
     page = as_ada.get("/moderate").text
 
@@ -415,6 +419,7 @@ def test_a_long_queue_is_paged(as_ada, talk):
     assert f"Question {moderation.PER_PAGE}." in second.text and "Question 0." not in second.text
 
 
+@only_sqlite
 @pytest.mark.parametrize("query", ["page=0", "page=x", "after=x", "before=x", "after=2026.x", "page=99"])
 def test_a_page_that_is_not_there_is_not_found(as_ada, talk, query):
     a_comment(talk, "pending")
@@ -473,12 +478,14 @@ def test_undo_on_the_talks_page(as_ada, waiting, ada):
     assert reloaded(waiting).status == "pending"
 
 
+@only_sqlite
 def test_a_button_leads_nowhere_else(as_ada, waiting):
     answer = as_ada.submit(f"/comment/{waiting.id}/approve", page="/moderate", next="https://evil.example/")
 
     assert answer.location == "/"
 
 
+@only_sqlite
 @pytest.mark.parametrize("act", ["approve", "spam", "keep", "undo", "delete"])
 @pytest.mark.parametrize("status, code", [("approved", 403), ("pending", 404)])
 def test_somebody_else_presses_no_button(as_bob, ada, act, status, code):
@@ -489,17 +496,20 @@ def test_somebody_else_presses_no_button(as_bob, ada, act, status, code):
     assert rows() == before
 
 
+@only_sqlite
 @pytest.mark.parametrize("act", ["approve", "spam", "keep", "undo"])
 def test_a_link_alone_decides_nothing(as_ada, waiting, act):
     assert as_ada.get(f"/comment/{waiting.id}/{act}").status_code == 405
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/comment/1/approve", "/comment/1/delete", "/moderate/bulk"])
 def test_a_button_of_another_site_does_nothing(as_ada, waiting, path):
     assert as_ada.post(path, data={"ids": waiting.id, "act": "approve"}).status_code == 400
     assert reloaded(waiting).status == "pending"
 
 
+@only_sqlite
 def test_the_buttons_stand_under_the_talk(as_ada, waiting):
     page = as_ada.get(f"/talk/{waiting.talk_id}").text
 
@@ -507,6 +517,7 @@ def test_the_buttons_stand_under_the_talk(as_ada, waiting):
         assert f'"/comment/{waiting.id}/{act}"' in page
 
 
+@only_sqlite
 def test_a_reader_sees_no_buttons(as_bob, ada):
     comment = a_comment(an_open_talk(ada))
 
@@ -542,6 +553,7 @@ def test_several_with_one_of_somebody_else_are_refused_whole(as_ada, talk):
     assert reloaded(own).status == "pending"
 
 
+@only_sqlite
 @pytest.mark.parametrize("ids", ["", "x", "-1", "99999", "9" * 40, ",,\0", "1" * 5000])
 def test_several_that_are_none_change_nothing(as_ada, waiting, ids):
     answer = as_ada.submit("/moderate/bulk", page="/moderate", ids=ids, act="spam")
@@ -550,6 +562,7 @@ def test_several_that_are_none_change_nothing(as_ada, waiting, ids):
     assert reloaded(waiting).status == "pending"
 
 
+@only_sqlite
 def test_an_unknown_act_is_refused(as_ada, waiting):
     assert as_ada.submit("/moderate/bulk", page="/moderate", ids=waiting.id, act="eat").status_code == 400
 

@@ -2,7 +2,7 @@
 
 import pytest
 from asked import a_comment, an_open_talk, reloaded
-from conftest import person
+from conftest import only_sqlite, person
 from itsdangerous import TimestampSigner
 from written import rows
 
@@ -46,6 +46,7 @@ def test_looking_shows_the_comment_and_changes_nothing(client, waiting, path):
     assert waiting.body_html in answer.text and "You decide as" in answer.text
 
 
+@only_sqlite
 def test_the_address_is_told_to_nobody_and_no_cookie_is_set(client, path):
     answers = [client.get(path), press(client, path, "approve"), client.get(path), client.get("/moderate/x")]
 
@@ -118,6 +119,7 @@ def test_the_link_is_good_for_a_week(client, waiting, ada, monkeypatch):
     assert reloaded(waiting).status == "pending"
 
 
+@only_sqlite
 def test_a_bad_link_says_so_and_changes_nothing(client, waiting, path, ada):
     secret = main.app.secret_key
     bad = [
@@ -151,12 +153,14 @@ def test_an_old_undo_does_not_undo_what_was_decided_since(client, waiting, path,
     assert reloaded(waiting).status == "spam"
 
 
+@only_sqlite
 @pytest.mark.parametrize("act, status", [("", 400), ("eat", 400), ("undo", 400), ("keep", 200)])
 def test_an_act_that_does_not_fit_changes_nothing(client, waiting, path, act, status):
     assert press(client, path, act).status_code == status
     assert reloaded(waiting).status == "pending"
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "headers",
     [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
@@ -166,6 +170,7 @@ def test_a_form_of_another_site_is_refused(client, waiting, path, headers):
     assert reloaded(waiting).status == "pending"
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "headers",
     [
