@@ -86,13 +86,13 @@ def edit(comment, body):
 
     One that would have waited with this text waits again.
     """
-    html = rendered(body)
+    values = {"body": body, "body_html": rendered(body), "edited_at": utcnow()}
     with database.atomic():
+        # First of all: who decides meanwhile waits for it, and then finds another text than they saw.
+        Comment.update(values).where(Comment.id == comment.id).execute()
         now = whole(comment.id)
         if now is None or not now.is_editable:
             raise Refused(TOO_LATE, "body", "late")
-        values = {"body": body, "body_html": html, "edited_at": utcnow()}
-        Comment.update(values).where(Comment.id == now.id).execute()
         said = {"name": now.author_name, "email": now.author_email} | values
         decides = now.author and now.talk.moderated_by(now.author)
         if now.status == "approved" and not decides and spam.why_it_waits(said, now.talk, now.author):

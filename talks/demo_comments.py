@@ -99,7 +99,7 @@ class Loader:
         comment = comments.post(talk, author, values, NETWORK)
         self.written[id(entry)] = comment.id
         if entry.get("edited"):
-            comments.edit(comment, comment.body)
+            comment = comments.edit(comment, comment.body)
         self.decide(comment, entry.get("status", "approved"))
         if "reported" in entry:
             comments.report(comment)

@@ -34,6 +34,9 @@ NUMBER = re.compile("[1-9][0-9]{0,17}")
 REFUSED = ("rejected", "spam")  # by those who decide; what its author took back is "deleted"
 
 
+CHANGED = "Nothing was decided: its author changed the comment since you saw it. This is what it says now."
+
+
 class NotAllowed(Exception):
     """Who asks does not decide about this comment; the message is fit to be shown."""
 
@@ -145,14 +148,21 @@ def decide(comment_id, name):
     """Do the act of that name, say what happened, and go back to where the button stood."""
     act, comment = ACTS[name], seen(comment_id)
     try:
-        done = act.verb(comment, asking())
+        check(comment, asking())
     except NotAllowed as refusal:
         abort(403, str(refusal))
-    if done:
+    if not is_as_shown(comment, request.form.get("edited_at")):
+        flash(CHANGED, "warning")
+    elif act.verb(comment, asking()):
         say(f"{act.said}: the comment by {comment.shown_name}.", [comment_id], act.result)
     else:
         flash(f"Nothing changed: {state_of(comment_id)}", "info")
     return go_back()
+
+
+def is_as_shown(comment, edited_at):
+    """Whether it has the text still that was looked at: `edited_at` as the form held it, None in none."""
+    return edited_at in (None, comment.edition)
 
 
 def say(said, ids, of):
@@ -219,19 +229,17 @@ def bulk():
     act = ACTS.get(request.form.get("act"))
     if not (act or of in BY_RESULT):
         abort(400)
-    done = [
-        comment.id
-        for comment in found
-        if (undo(comment, asking(), of) if of else act.verb(comment, asking()))
-    ]
+    same = [each for each in found if is_as_shown(each, request.form.get(f"edited_at-{each.id}"))]
+    done = [each.id for each in same if (undo(each, asking(), of) if of else act.verb(each, asking()))]
     counted = count(len(done), "comment")
     if not found:
         flash("Choose comments first, by the boxes beside them.", "info")
     elif of:
         flash(f"Undone for {counted}.", "success")
     else:
-        late = len(found) - len(done)
+        changed, late = len(found) - len(same), len(same) - len(done)
         said = f"{act.said}: {counted}." + (f" {late} had been decided before." if late else "")
+        said += f" {changed} changed since you looked: look again." if changed else ""
         say(said, done, act.result)
     return go_back()
 

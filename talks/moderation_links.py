@@ -49,11 +49,13 @@ def by_mail(token):
     return page(comment, user, of)
 
 
-def page(comment, user, of=""):
-    """The comment and what can be done about it; or that nothing can."""
+def page(comment, user, of="", changed=False):
+    """The comment and what can be done about it; or that nothing can, or was as it `changed` meanwhile."""
     is_alive = can_undo(comment, of) if of else comment.is_waiting
-    shown = render_template("moderation/by_mail.html", comment=comment, user=user, of=of, alive=is_alive)
-    return shown, 200 if is_alive else 410
+    shown = render_template(
+        "moderation/by_mail.html", comment=comment, user=user, of=of, alive=is_alive, changed=changed
+    )
+    return shown, 410 if not is_alive else 409 if changed else 200
 
 
 def act_by_mail(comment, user, of):
@@ -65,6 +67,8 @@ def act_by_mail(comment, user, of):
         return go_on(comment, user)
     if act is None:
         abort(400)
+    if not moderation.is_as_shown(comment, request.form.get("edited_at")):
+        return page(comment, user, changed=True)
     if not comment.is_waiting or not act.verb(comment, user):
         return page(comments.whole(comment.id), user)
     return go_on(comment, user, act.result)

@@ -142,6 +142,29 @@ def test_a_decision_about_something_else_since_is_refused(waiting, ada, bob):
     assert call("PUT", at(waiting), user=ada, headers={"If-Match": fresh}).status_code == 200
 
 
+@pytest.mark.parametrize("method, path", [("PUT", ""), ("DELETE", ""), ("POST", "/spam"), ("POST", "/keep")])
+def test_what_was_read_of_a_text_that_changed_since_is_a_conflict(waiting, ada, method, path):
+    read = call("GET", at(waiting), user=ada).get_json()["edited_at"]
+    comments.edit(comments.whole(waiting.id), "Buy my watches")
+    assert is_error(call(method, at(waiting, path), user=ada, json={"edited_at": read}), 409, "conflict")
+    assert reloaded(waiting).status == "pending"
+
+
+@pytest.mark.parametrize("edits", [0, 1])
+def test_what_was_read_of_the_text_may_be_said(waiting, ada, edits):
+    for _ in range(edits):
+        comments.edit(comments.whole(waiting.id), "Is this better?")
+    read = call("GET", at(waiting), user=ada).get_json()["edited_at"]
+
+    assert call("PUT", at(waiting), user=ada, json={"edited_at": read}).status_code == 200
+
+
+@pytest.mark.parametrize("edited_at", [5, True, [], {"a": 1}, "yesterday", "\ud800"])
+def test_what_no_text_has_is_a_conflict(waiting, ada, edited_at):
+    assert is_error(call("PUT", at(waiting), user=ada, json={"edited_at": edited_at}), 409, "conflict")
+    assert reloaded(waiting).status == "pending"
+
+
 # Reading
 
 

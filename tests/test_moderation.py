@@ -6,6 +6,7 @@ from threading import Barrier, Thread
 
 import pytest
 from asked import a_comment, an_open_talk, asked, reloaded
+from browsing import Form
 from conftest import only_sqlite, person
 from test_statements import counted
 from written import a_talk, rows
@@ -143,6 +144,15 @@ def test_a_stale_comment_is_moved_from_what_it_is_now(waiting, ada, carol):
 
     assert moderation.reject(seen_before, ada)
     assert (reloaded(waiting).was, seen_before.was) == ("approved", "approved")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_nothing_is_decided_about_another_text_than_was_read(waiting, ada, verb):
+    comments.edit(whole(waiting), "Buy my watches")
+
+    assert not getattr(moderation, verb)(waiting, ada)
+    assert reloaded(waiting).status == "pending"
+    assert getattr(moderation, verb)(whole(waiting), ada)
 
 
 def test_a_reported_comment_waits_until_it_is_kept(talk, ada):
@@ -470,6 +480,21 @@ def test_a_button_that_comes_too_late_says_what_it_found(as_ada, waiting, carol)
     assert "Nothing changed: the comment was marked as spam already." in as_ada.get("/moderate").text
 
 
+@pytest.mark.parametrize("act", BUTTONS)
+@pytest.mark.parametrize("page", ["/moderate", "the talk's"])
+def test_a_button_decides_about_the_text_that_was_shown(as_ada, talk, waiting, act, page):
+    comments.edit(waiting, "Is this better?")
+    page = f"/talk/{talk.id}" if page != "/moderate" else page
+    shown = Form(as_ada.get(page).text, "decide").fields
+    comments.edit(whole(waiting), "Buy my watches")
+
+    answer = as_ada.post(f"/comment/{waiting.id}/{act}", data=shown)
+    assert reloaded(waiting).status == "pending"
+    assert "its author changed the comment since" in as_ada.get(answer.location, follow_redirects=True).text
+    as_ada.post(f"/comment/{waiting.id}/{act}", data=Form(as_ada.get(page).text, "decide").fields)
+    assert reloaded(waiting).status == BUTTONS[act]
+
+
 def test_undo_on_the_talks_page(as_ada, waiting, ada):
     moderation.reject(waiting, ada)
 
@@ -542,6 +567,20 @@ def test_several_are_decided_at_once_and_that_is_undone(as_ada, talk, act, statu
     assert {reloaded(comment).status for comment in made} == {"pending"}
     assert reloaded(late).status == status
     assert count(talk) == shown(talk)
+
+
+def test_of_several_those_that_changed_since_they_were_shown_stay(as_ada, talk):
+    same, changed = (a_comment(talk, "pending") for _ in range(2))
+    page = as_ada.get("/moderate").text
+    shown = {f"edited_at-{each.id}": "" for each in (same, changed)}
+    for name, value in shown.items():
+        assert f'form="bulk" name="{name}" value="{value}"' in page
+    comments.edit(changed, "Buy my watches")
+
+    ids = [same.id, changed.id]
+    as_ada.submit("/moderate/bulk", page="/moderate", ids=ids, act="approve", **shown)
+    assert (reloaded(same).status, reloaded(changed).status) == ("approved", "pending")
+    assert "1 comment. 1 changed since you looked: look again." in as_ada.get("/about").text
 
 
 def test_several_with_one_of_somebody_else_are_refused_whole(as_ada, talk):

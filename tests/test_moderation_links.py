@@ -2,6 +2,7 @@
 
 import pytest
 from asked import a_comment, an_open_talk, reloaded
+from browsing import Form
 from conftest import only_sqlite, person
 from itsdangerous import TimestampSigner
 from written import rows
@@ -68,6 +69,18 @@ def test_the_button_acts_without_signing_in_and_can_be_undone(client, waiting, p
     back = press(client, answer.location, "undo")
     assert (back.status_code, reloaded(waiting).status) == (303, "pending")
     assert client.get(back.location).status_code == 200
+
+
+@pytest.mark.parametrize("act, status", BUTTONS.items())
+def test_the_button_decides_about_the_text_that_was_shown(client, waiting, path, act, status):
+    shown = Form(client.get(path).text, "decide").fields
+    comments.edit(waiting, "Buy my watches")
+
+    answer = client.post(path, data=shown | {"act": act})
+    assert (answer.status_code, reloaded(waiting).status) == (409, "pending")
+    assert "Buy my watches" in answer.text and "nothing was decided" in answer.text
+    client.post(path, data=Form(answer.text, "decide").fields | {"act": act})
+    assert reloaded(waiting).status == status
 
 
 @pytest.mark.parametrize("act", BUTTONS)

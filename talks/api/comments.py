@@ -74,6 +74,9 @@ def existing(comment_id):
         raise ApiError(404, "There is no such comment.")
     if request.if_match and tag(comment) not in request.if_match:
         raise ApiError(412, "The comment was changed since you read it. Read it again.")
+    sent = identity.json_object() or {}
+    if "edited_at" in sent and sent["edited_at"] not in (comment.edition, comment.edition or None):
+        raise ApiError(409, "Its author changed the comment since you read it. Read it again.")
     return comment
 
 

@@ -21,11 +21,12 @@
 
   // True when the API has done it.
   const ask = async (form, act, of) => {
+    const edited_at = of ? undefined : form.elements.edited_at.value; // which text was seen
     const [method, more] = { approve: ["PUT", ""], delete: ["DELETE", "?approved=true"] }[act] ?? ["POST", `/${act}`];
     const send = async () => {
       token ??= getToken(form);
       const headers = { Authorization: `Bearer ${await token}`, "Content-Type": "application/json" };
-      return fetch(form.dataset.decide + more, { method, headers, body: JSON.stringify({ of }) });
+      return fetch(form.dataset.decide + more, { method, headers, body: JSON.stringify({ of, edited_at }) });
     };
     try {
       let answer = await send();
