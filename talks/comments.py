@@ -94,8 +94,7 @@ def edit(comment, body):
         if now is None or not now.is_editable:
             raise Refused(TOO_LATE, "body", "late")
         said = {"name": now.author_name, "email": now.author_email} | values
-        decides = now.author and now.talk.moderated_by(now.author)
-        if now.status == "approved" and not decides and spam.why_it_waits(said, now.talk, now.author):
+        if now.status == "approved" and spam.waits(said, now.talk, now.author):
             now.move("approved", to="pending")
             follow_up(now, "approved")
     return whole(comment.id)
