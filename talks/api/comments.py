@@ -13,6 +13,7 @@ from talks.api.collections import choice, collection, per_page
 from talks.api.errors import ApiError
 from talks.api.sending import form_of, needed_object
 from talks.paging import Order
+from talks.spam import Refused
 
 bp = Blueprint("comments", __name__)
 
@@ -156,7 +157,7 @@ def edit(comment_id):
     form = form_of(BodyForm, needed_object(), body=str)
     try:
         return one(comments.edit(comment, form.body.data), user)
-    except comments.Refused as refusal:
+    except Refused as refusal:
         raise ApiError(403, str(refusal)) from None
 
 
