@@ -576,6 +576,7 @@ class Comment(BaseModel):
     """One question or remark under a talk. `status`: pending, approved, rejected, spam or deleted."""
 
     EDITABLE = timedelta(minutes=15)  # by its author
+    MOST_COUNTED = 100
 
     talk = ForeignKeyField(Talk, backref="comments", on_delete="CASCADE", index=False)
     number = IntegerField()  # under its talk, in the order of arrival; never given twice
@@ -645,7 +646,7 @@ class Comment(BaseModel):
         return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, waiting)
 
     @classmethod
-    def count_waiting(cls, user, most=100):
+    def count_waiting(cls, user, most=MOST_COUNTED):
         """How much waits for `user`; not counted beyond `most`, which is enough to say "many"."""
         found = [cls.for_moderation(user, reported).limit(most) for reported in (False, True)]
         counts = [Select([each.alias("waiting")], [fn.COUNT(SQL("*"))]) for each in found]

@@ -23,7 +23,6 @@ COLLECTED = timedelta(hours=1)  # mail goes when it is so old
 OPENED = timedelta(days=60)  # ago: before the first comment
 LEFT = timedelta(hours=3)  # mail that is younger waits for the flush of the demo itself
 NOT_THERE = "recipient refused: 550 No such mailbox (an example that comes with the demo)"
-DECIDE = {"approved": moderation.approve, "rejected": moderation.reject, "spam": moderation.spam}
 
 
 def load(people):
@@ -116,9 +115,9 @@ class Loader:
     def decide(self, comment, status):
         if status == "deleted":
             comments.withdraw(comment)
-        elif status in DECIDE:
+        elif act := moderation.BY_RESULT.get(status):
             own = comment.talk.owner_id == self.people["speaker"].id
-            DECIDE[status](comment, self.people["speaker" if own else "administrator"])
+            act.verb(comment, self.people["speaker" if own else "administrator"])
 
     def date_back(self, comment_id, entry, at):
         row = Comment.get_by_id(comment_id)

@@ -11,10 +11,10 @@ from conftest import only_sqlite, person
 from test_statements import counted
 from written import a_talk, rows
 
-import main
 from models import Comment, OutboxMail, Talk, TalkSpeaker, User, database
 from talks import comments, moderation
 from talks.signals import comment_approved
+from talks.spam import Refused
 
 VERBS = {"approve": "approved", "reject": "rejected", "spam": "spam"}
 
@@ -446,7 +446,7 @@ def test_only_administrators_see_everything(as_ada, as_carol, talk):
 
 
 def test_what_was_refused_or_failed_is_shown_to_administrators(as_carol, talk):
-    with pytest.raises(comments.Refused):
+    with pytest.raises(Refused):
         asked(talk, homepage="https://spam.example/", body="Fill every field")
     mail = OutboxMail.create(
         message_id="<1@talks>", waiting=None, kind="comment_waits", to_email="gone@example.org",
@@ -617,7 +617,7 @@ def test_the_bar_says_how_much_waits(as_ada, talk):
 
 
 def test_the_bar_says_many_as_many(as_ada, talk):
-    for _ in range(main.MOST_COUNTED + 1):
+    for _ in range(Comment.MOST_COUNTED + 1):
         a_comment(talk, "pending")
 
     assert "<span data-waiting>99+</span>" in as_ada.get("/about").text

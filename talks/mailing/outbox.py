@@ -16,13 +16,12 @@ from peewee import PeeweeException, chunked
 
 from models import OutboxMail, utcnow
 from talks.mailing.messages import message_of, sender_address
-from talks.notifications import CONFIRM, LISTED, is_wanted, listed
+from talks.notifications import CONFIRM, LISTED, ROWS, is_wanted, listed
 from talks.smtp import Sender, Unreachable, for_the_wire, is_final, reason
 
 PAUSES = (1, 3, 10, 30, 60, 180, *[360] * 7)  # minutes before each further try: two days in all
 CLAIM_SECONDS = 60  # without a sign of life a claim is void; more than one step with the server takes
 RENEW_SECONDS = 10
-ROWS = 500  # in one statement
 LOST_IN_A_ROW = 3  # mails at which the connection broke: the server is in trouble, not the mail
 ERROR_LENGTH = OutboxMail.error.max_length
 
