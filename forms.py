@@ -5,7 +5,7 @@ import unicodedata
 from datetime import date, datetime, timedelta
 
 from email_validator import EmailNotValidError, validate_email
-from flask import current_app
+from flask import current_app, request
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
@@ -146,7 +146,17 @@ class CivilDateField(DateField):
         return self.data.strftime("%Y-%m-%d") if self.data else ""
 
 
-class LoginForm(FlaskForm):
+class Form(FlaskForm):
+    """What a page sends. JSON, or a file in the place of a text, is as if nothing had been sent."""
+
+    class Meta(FlaskForm.Meta):
+        def wrap_formdata(self, form, formdata):
+            if formdata is None or hasattr(formdata, "getlist"):
+                return formdata
+            return (form.is_submitted() and request.form) or None
+
+
+class LoginForm(Form):
     email = EmailField("E-mail", **line(320, required="Enter your e-mail address."))
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
     remember_me = BooleanField("Keep me logged in")
@@ -156,7 +166,7 @@ USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 USERNAME_RULE = "Use letters a to z, digits, dots, hyphens and underscores; begin with a letter or a digit."
 
 
-class SetupForm(FlaskForm):
+class SetupForm(Form):
     """The first administrator."""
 
     username = StringField(
@@ -182,7 +192,7 @@ class SetupForm(FlaskForm):
 
 ProfileForm = model_form(
     User,
-    base_class=FlaskForm,
+    base_class=Form,
     only=("name", "location", "website", "bio"),
     field_args={
         "name": line(User.name.max_length, required="Tell people your name.", label="Name"),
@@ -194,7 +204,7 @@ ProfileForm = model_form(
 
 TalkColumns = model_form(
     Talk,
-    base_class=FlaskForm,
+    base_class=Form,
     only=("title", "description", "venue", "venue_url", "license", "time_zone"),
     field_args={
         "title": line(Talk.title.max_length, required="Give the talk a title.", label="Title"),
@@ -424,7 +434,7 @@ READ_FROM = {  # what `TalkForm.values` gives -> the field it is typed in, and h
 }
 
 
-class CommentForm(FlaskForm):
+class CommentForm(Form):
     """A question or remark by somebody who is signed in. `values()` is what `comments.post` takes."""
 
     body = TextAreaField(
@@ -462,7 +472,7 @@ class VisitorCommentForm(CommentForm):
     stamp = HiddenField()
 
 
-class BodyForm(FlaskForm):
+class BodyForm(Form):
     """The text alone: to change a comment, or to see how it will look."""
 
     body = TextAreaField("Your text", **line(COMMENT, required="Write your question or remark."))

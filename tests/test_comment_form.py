@@ -1,5 +1,6 @@
 """The form under a talk and the pages behind it: who sent it, what is said, and that no text is ever lost."""
 
+import io
 import time
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -183,6 +184,32 @@ def test_hostile_words_are_words_on_every_page(client, as_ada, talk):
     for browser, path in ((client, f"/talk/{talk.id}"), (client, key), (client, "/comment/1/report"),
                           (as_ada, f"/talk/{talk.id}")):  # fmt: skip
         check(browser.get(path).text)
+
+
+FIELDS = ("body", "name", "email", "homepage", "parent", "notify", "stamp")
+
+
+@only_sqlite
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_file_is_no_text(client, talk, field):
+    filled = form_under(client, talk) | EVE | {"body": "How?"}
+    filled[field] = (io.BytesIO(b"x"), "x.txt")
+
+    answer = client.post(
+        f"/talk/{talk.id}", data=filled, content_type="multipart/form-data", headers=FROM_HERE
+    )
+    assert answer.status_code in (303, 422)
+    assert Comment.select().count() == (answer.status_code == 303)
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    "sent", [[1], "x", 5, None, *({field: 5} for field in FIELDS), {"body": ["a", {}]}], ids=str
+)
+@pytest.mark.parametrize("path", ["/talk/1", "/preview"])
+def test_json_is_no_form(client, talk, path, sent):
+    assert client.post(path, json=sent, headers=FROM_HERE).status_code == 422
+    assert not Comment.select().exists()
 
 
 def test_the_longest_comment_of_a_visitor_is_taken(client, talk):
