@@ -112,6 +112,7 @@ def test_a_question_that_was_approved_edited_and_waits_again_is_told_again(ada, 
     flush(tmp_path)
     decided(comment)
     Comment.update(body="Other", edited_at=utcnow()).execute()
+    comment = Comment.get_by_id(comment.id)
     with database.atomic():
         comment.move("approved", to="pending")
         notifications.tell(comment)
