@@ -176,9 +176,9 @@ def state_of(comment_id):
     status = Comment.get_by_id(comment_id).status
     return {
         "pending": "the comment waits.",
-        "approved": "the comment stands under its talk already.",
-        "rejected": "the comment was deleted already.",
-        "spam": "the comment was marked as spam already.",
+        "approved": "the comment stands under its talk.",
+        "rejected": "the comment is deleted.",
+        "spam": "the comment is marked as spam.",
         "deleted": "its author took the comment back.",
     }[status]
 
@@ -215,7 +215,7 @@ def undo_one(comment_id):
     except NotAllowed as refusal:
         abort(403, str(refusal))
     if done:
-        flash(f"Undone: {state_of(comment_id)}".replace(" already", " again"), "success")
+        flash(f"Undone: {state_of(comment_id)}", "success")
     else:
         flash("Nothing to undo: somebody decided anew since.", "info")
     return go_back()

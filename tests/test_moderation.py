@@ -477,7 +477,7 @@ def test_a_button_that_comes_too_late_says_what_it_found(as_ada, waiting, carol)
     moderation.spam(waiting, carol)
     as_ada.submit(f"/comment/{waiting.id}/spam", page="/moderate")
 
-    assert "Nothing changed: the comment was marked as spam already." in as_ada.get("/moderate").text
+    assert "Nothing changed: the comment is marked as spam." in as_ada.get("/moderate").text
 
 
 @pytest.mark.parametrize("act", BUTTONS)
