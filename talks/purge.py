@@ -18,6 +18,7 @@ from models import (
     database,
     utcnow,
 )
+from talks.smtp import folder_in
 from talks.wording import count
 
 KEPT, COUNTED = timedelta(days=30), timedelta(days=1)
@@ -34,7 +35,7 @@ def purge(config, instance_path):
     now, done = utcnow(), Counter()
     done["talk"] = purge_talks(now - KEPT, Path(instance_path) / "thumbnails")
     done["comment"] = purge_comments(now - KEPT)
-    done["mail"] = purge_mail(now - KEPT, Path(instance_path) / "mail")
+    done["mail"] = purge_mail(now - KEPT, folder_in(instance_path))
     done["session"] = Session.delete().where(Session.expires_at < now).execute()
     done["sign-in attempt"] = LoginAttempt.delete().where(LoginAttempt.at < now - COUNTED).execute()
     done["refusal"] = Refusal.delete().where(Refusal.at < now - KEPT).execute()
