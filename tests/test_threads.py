@@ -272,6 +272,7 @@ def compare_with_an_empty_one(database, browser, ada, count):
         assert len(statements_of(database, browser, f"/talk/{full.id}{query}")) <= least + 3
 
 
+@only_sqlite
 def test_a_visitor_of_a_talk_without_comments_asks_for_none(database, client, talk):
     assert not [sql for sql in statements_of(database, client, f"/talk/{talk.id}") if '"comment"' in sql]
 
