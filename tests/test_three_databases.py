@@ -36,17 +36,18 @@ def filled(field):
 
 
 def full_row(model):
-    """A row of `model` with all columns of text full, and the rows it needs."""
+    """A row of `model` with all columns of text full, and the rows and values it needs."""
     values = {}
     for field in model._meta.sorted_fields:
+        is_needed = not (field.null or field.primary_key or field.constraints)
         if isinstance(field, (CharField, TextField)):
             values[field.name] = filled(field)
         elif isinstance(field, peewee.ForeignKeyField) and not field.null:
             values[field.name] = full_row(field.rel_model)
-        elif field.name == "epoch":
-            values[field.name] = 0
-        elif field.name == "expires_at":
+        elif is_needed and isinstance(field, peewee.DateTimeField):
             values[field.name] = models.utcnow()
+        elif is_needed and isinstance(field, peewee.IntegerField):
+            values[field.name] = 0
     return model.get(model.id == model.insert(values).execute())
 
 
