@@ -14,11 +14,16 @@ from forms import BodyForm
 from models import Comment
 from talks import accounts, comments, moderation, stamps, threads, timeline, tokens
 from talks.accounts import asking
+from talks.allowances import Allowance
 from talks.spam import Refused
 
 bp = Blueprint("comments", __name__)
 
 KEY_SECONDS = int(Comment.EDITABLE.total_seconds())
+LONG = 2_000  # characters: to draw 10,000 can take a third of a second
+LONG_A_MINUTE, REPORTS_AN_HOUR = 20, 30  # from one network, in one process
+long_texts, reports = Allowance(LONG_A_MINUTE, seconds=60), Allowance(REPORTS_AN_HOUR, seconds=3600)
+TOO_MUCH = "That is a lot of text in a short time. It is still here: wait a minute, then send it again."
 STALE = "This form was open for too long, or belongs to another sign-in. Your text is here: send it again."
 
 
@@ -36,6 +41,11 @@ def refuse_forged():
     """Raise CSRFError unless a form of the one who is signed in sent this."""
     refuse_other_sites()
     current_app.extensions["csrf"].protect()
+
+
+def is_too_much(text):
+    """Whether `text` takes long to draw, and so did too many of late from where it comes from."""
+    return len(text or "") > LONG and not long_texts.take(network(), time.time())
 
 
 def key_of(comment):
@@ -91,6 +101,9 @@ def ask(talk_id):
     except NotFound:  # it was there when the form was opened
         return given_back(404, "This talk is not there, or not any more, so nothing can be written under it.")
     form = timeline.comment_form(author)
+    if is_too_much(form.body.data):
+        form.form_errors.append(TOO_MUCH)
+        return timeline.talk_page(talk, form), 429
     if "preview" in request.form:
         form.body.validate(form)
         return timeline.talk_page(talk, form, preview=comments.rendered(form.body.data or ""))
@@ -186,6 +199,9 @@ def change(comment_id):
         if not by_key and form.csrf_token.errors:
             form.csrf_token.errors = [STALE]
         return own_page(comment, form), 422 if form.errors else 200
+    if is_too_much(form.body.data):
+        form.form_errors.append(TOO_MUCH)
+        return own_page(comment, form), 429
     try:
         comments.edit(comment, form.body.data)
     except Refused as refusal:
@@ -229,16 +245,19 @@ def tell(comment_id):
     reader = asking()
     shown = Comment.visible_to(reader).where(Comment.id == comment_id, Comment.status == "approved")
     comment = shown.first() or abort(404)
-    now, wrong = time.time(), ""
+    now, wrong, status = time.time(), "", 200
     if request.method == "POST":
         if reader:
             refuse_forged()
         refuse_other_sites()
         sent = request.form.get("stamp", "")
-        if reader or stamps.is_good(current_app.secret_key, sent, comment.talk_id, now):
+        if not (reader or stamps.is_good(current_app.secret_key, sent, comment.talk_id, now)):
+            wrong, status = "This page was open for too long. Press the button again.", 422
+        elif not reports.take(network(), now):
+            wrong, status = "That is a lot of reports. Those who decide look at them: go on in an hour.", 429
+        else:
             comments.report(comment)
             return redirect(url_for(".tell", comment_id=comment_id, done=1), 303)
-        wrong = "This page was open for too long. Press the button again."
     stamp = stamps.stamp(current_app.secret_key, comment.talk_id, now)
     page = render_template("comments/report.html", comment=comment, stamp=stamp, wrong=wrong)
-    return page, 422 if wrong else 200
+    return page, status

@@ -15,6 +15,7 @@ from written import a_talk
 import main
 from models import Comment, Refusal, Talk, utcnow
 from talks import comment_pages, previews, stamps, tokens
+from talks.allowances import Allowance
 
 TYPED = "My <b>long</b>\r\nthought & more"  # as browsers send it
 KEPT = TYPED.replace("\r\n", "\n")
@@ -630,6 +631,18 @@ def test_a_member_reports_with_the_token_of_the_form(as_bob, talk):
 
 
 @only_sqlite
+def test_reports_are_limited(client, talk, allowance, monkeypatch):
+    monkeypatch.setattr(comment_pages, "reports", Allowance(2, 3600))
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    stamp = {"stamp": form_under(client, talk)["stamp"]}
+    made = [a_comment(talk) for _ in range(3)]
+
+    sent = [client.post(f"/comment/{each.id}/report", data=stamp, headers=FROM_HERE) for each in made]
+    assert [answer.status_code for answer in sent] == [303, 303, 429]
+    assert Comment.select().where(Comment.reported_at.is_null(False)).count() == 2
+
+
+@only_sqlite
 @pytest.mark.parametrize("status", ["pending", "rejected", "deleted"])
 def test_what_is_not_shown_is_not_reported(client, talk, status):
     assert client.get(f"/comment/{a_comment(talk, status).id}/report").status_code == 404
@@ -640,7 +653,9 @@ def test_what_is_not_shown_is_not_reported(client, talk, status):
 
 @pytest.fixture
 def allowance(monkeypatch):
-    monkeypatch.setattr(previews, "allowance", previews.Allowance(previews.PER_MINUTE))
+    monkeypatch.setattr(previews, "allowance", Allowance(previews.PER_MINUTE, 60))
+    monkeypatch.setattr(comment_pages, "long_texts", Allowance(comment_pages.LONG_A_MINUTE, 60))
+    monkeypatch.setattr(comment_pages, "reports", Allowance(comment_pages.REPORTS_AN_HOUR, 3600))
 
 
 @only_sqlite
@@ -689,6 +704,26 @@ def test_previews_are_limited(client, database, allowance, monkeypatch):
 
     monkeypatch.setattr(time, "time", lambda: NOW + 60)
     assert client.post("/preview", data={"body": "x"}).status_code == 200
+
+
+@only_sqlite
+def test_long_texts_are_limited_and_come_back(client, talk, allowance, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    page, long = own_page(client, talk), "x" * (comment_pages.LONG + 1)
+    for _ in range(comment_pages.LONG_A_MINUTE):
+        assert send(client, talk, body=long, preview="1").status_code == 200
+
+    changed = keyed(page, body=long)
+    for answer in (
+        send(client, talk, body=long, preview="1"),
+        send(client, talk, body=long, **EVE),
+        client.post(f"/comment/{Comment.get().id}/edit", data=changed, headers=FROM_HERE),
+    ):
+        assert (answer.status_code, sent_back(answer)["body"]) == (429, long)
+    assert Comment.get().body == "How?"
+    assert send(client, talk, body="A short one is fine", **EVE).status_code == 303
+    monkeypatch.setattr(time, "time", lambda: NOW + 60)
+    assert send(client, talk, body=long, **EVE).status_code == 303
 
 
 @only_sqlite
