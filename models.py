@@ -259,6 +259,12 @@ class Talk(BaseModel):
             return True
         return self.is_open_for_comments and (user is not None or self.discussion_rule != "members")
 
+    def shows_at_once(self, user):
+        """Whether what `user` (None: a visitor) writes need not wait, unless it looks like spam."""
+        if user is not None and (user.is_trusted or self.moderated_by(user)):
+            return True
+        return self.discussion_rule == "open"
+
     @property
     def is_draft(self):
         return self.status == "draft"

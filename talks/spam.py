@@ -59,7 +59,7 @@ def waits(values, talk, author):
     said = " ".join(filter(None, (values.get("name"), values.get("email"), values["body"])))
     if values["body_html"].count("<a ") > MOST_LINKS or holds_blocked_word(said):
         return True
-    return talk.discussion_rule != "open" and not (author and author.is_trusted)
+    return not talk.shows_at_once(author)
 
 
 def check_amount(author, email, network):

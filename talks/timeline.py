@@ -122,6 +122,7 @@ def discussion(found, form):
     return {
         "thread": threads.page_of(found, asking, request.args, per_page, keep=("play",)),
         "moderates": asking is not None and found.moderated_by(asking),
+        "shown_at_once": found.shows_at_once(asking),
         "form": form,
         "answered": answered,
     }
