@@ -11,8 +11,9 @@ from conftest import only_sqlite, person
 from test_statements import counted
 from written import a_talk, rows
 
+import main
 from models import Comment, OutboxMail, Talk, TalkSpeaker, User, database
-from talks import comments, moderation
+from talks import comments, moderation, notifications
 from talks.signals import comment_approved
 from talks.spam import Refused
 
@@ -543,6 +544,14 @@ def test_the_buttons_stand_under_the_talk(as_ada, waiting):
 
 
 @only_sqlite
+def test_an_address_is_written_to_and_no_other(as_ada, ada, talk):
+    comment = a_comment(talk, "pending", author_email="ann?bcc=eve@example.org")
+    link = notifications.moderate_token(main.app.secret_key, comment.id, ada.id)
+
+    for page in ("/moderate", f"/talk/{talk.id}", f"/moderate/{link}"):
+        assert 'href="mailto:ann%3Fbcc%3Deve@example.org"' in as_ada.get(page).text
+
+
 def test_a_reader_sees_no_buttons(as_bob, ada):
     comment = a_comment(an_open_talk(ada))
 
