@@ -1,5 +1,6 @@
 """What a mail says, and what nobody can make it say."""
 
+import re
 from email.headerregistry import Address
 
 import mailed
@@ -139,6 +140,8 @@ def test_every_mail_can_be_stopped_by_one_click(three, tmp_path):
         assert mail["List-Unsubscribe"].startswith("<https://talks.example.org/unsubscribe/")
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert mail["List-Unsubscribe"].strip("<>") in plain(mail)
+    for path in tmp_path.glob("*.eml"):  # as it is sent: what reads it above would decode it
+        assert re.search(rb"^List-Unsubscribe: <https://[\w./-]+>\r\n", path.read_bytes(), re.MULTILINE)
 
 
 @only_sqlite
