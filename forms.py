@@ -207,7 +207,7 @@ TalkColumns = model_form(
     base_class=Form,
     only=("title", "description", "venue", "venue_url", "license", "time_zone"),
     field_args={
-        "title": line(Talk.title.max_length, required="Give the talk a title.", label="Title"),
+        "title": line(Talk.title.max_length, one_line, required="Give the talk a title.", label="Title"),
         "description": line(DESCRIPTION, label="Description"),
         "venue": line(Talk.venue.max_length, label="Place"),
         "venue_url": line(Talk.venue_url.max_length, web_address, label="Web address of the place"),

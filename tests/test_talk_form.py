@@ -66,6 +66,15 @@ def test_a_title_of_which_nothing_can_be_seen_is_refused(as_ada, title):
 
 
 @only_sqlite
+@pytest.mark.parametrize("title", ["A talk\n\nSend us your password", "A\rB", "A\u2028B", "A\tB"], ids=ascii)
+def test_a_title_is_one_line_as_mail_quotes_it(as_ada, title):
+    answer = write(as_ada, title=title)
+
+    assert answer.status_code == 422 and "Write this on one line." in answer.text
+    assert not Talk.select().exists()
+
+
+@only_sqlite
 @pytest.mark.parametrize("title", ["?", "👩\u200d🚀", "می\u200cخواهم", "é", "김"], ids=ascii)
 def test_joiners_and_marks_may_stand_among_what_is_seen(as_ada, title):
     write(as_ada, title=title)
