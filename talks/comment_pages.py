@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from forms import BodyForm
 from models import Comment
-from talks import accounts, comments, moderation, stamps, threads, timeline, tokens
+from talks import accounts, comments, moderation, spam, stamps, threads, timeline, tokens
 from talks.accounts import asking
 from talks.allowances import Allowance
 from talks.spam import Refused
@@ -107,10 +107,11 @@ def ask(talk_id):
     if "preview" in request.form:
         form.body.validate(form)
         return timeline.talk_page(talk, form, preview=comments.rendered(form.body.data or ""))
-    if not talk.takes_comments_from(author):
-        form.form_errors.append(comments.why_closed(talk))
-        return timeline.talk_page(talk, form), 422
-    if not is_ours(form, talk, author):
+    good = form.validate()
+    if refusal := why_not_taken(form, talk, author):
+        spam.note(refusal, talk, request.form, network())
+        say_refusal(form, refusal)
+    if refusal or not good:
         return timeline.talk_page(talk, form), 422
     try:
         comment = comments.post(talk, author, form.values(), network())
@@ -129,17 +130,17 @@ def given_back(status, why):
     return page, status
 
 
-def is_ours(form, talk, author):
-    """Whether the form is filled in well, young, and of the one who sends it. It then says what is wrong."""
-    good = form.validate()
+def why_not_taken(form, talk, author):
+    """Refused, or None, for a form as it came: too old, made by a program, or where nothing can be written."""
+    if not talk.takes_comments_from(author):
+        return Refused(comments.why_closed(talk), "", "closed")
     if author is None and not stamps.is_good(
         current_app.secret_key, form.stamp.data or "", talk.id, time.time()
     ):
-        form.stamp.errors = [STALE]
-        return False
+        return Refused(STALE, "stamp", "stale")
     if author and form.csrf_token.errors:
-        form.csrf_token.errors = [STALE]
-    return good
+        return Refused(STALE, "csrf_token", "stale")
+    return None
 
 
 def say_refusal(form, refusal):

@@ -25,7 +25,7 @@ class Refused(ValueError):
     """Why a comment was not taken; the message is fit to be shown.
 
     `field` of the form is where it belongs ("" for the whole). `reason` is one word: closed, parent, trap,
-    repeated, too-many, late.
+    repeated, too-many, late, stale.
     """
 
     def __init__(self, message, field, reason):
@@ -116,9 +116,10 @@ def folded(text):
 
 
 def note(refusal, talk, values, network):
-    """Count what was refused, where an administrator sees it."""
+    """Count what was refused, where an administrator sees it. `values` may be a form as it came."""
     now = utcnow()
-    excerpt = " ".join((values.get("body") or "").split())[: Refusal.excerpt.max_length]
+    shown = "".join(c if c.isprintable() else " " for c in values.get("body") or "")
+    excerpt = " ".join(shown.split())[: Refusal.excerpt.max_length]
     recent = Refusal.select().where(Refusal.network == network, Refusal.at > now - timedelta(hours=1))
     last = recent.order_by(Refusal.at.desc(), Refusal.id.desc()).first()
     if last is None or recent.count() < ROWS_AN_HOUR:

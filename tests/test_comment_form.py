@@ -789,3 +789,24 @@ def test_refusals_of_a_form_are_not_written_twice(client, talk):
     send(client, talk, body="How?", homepage="x", **EVE)
 
     assert Refusal.select().count() == 1
+
+
+@pytest.mark.parametrize("body", ["How so?", "", "a\0b\u202e", "\ufdd0", "🎤" * 300, "%ED%A0%80"])
+@pytest.mark.parametrize(
+    ("discussion", "stamp", "reason"), [("open", "x", "stale"), ("closed", None, "closed")]
+)
+def test_what_is_refused_before_it_is_read_is_counted_too(client, talk, body, discussion, stamp, reason):
+    filled = form_under(client, talk) | EVE | {"body": body} | ({"stamp": stamp} if stamp else {})
+    Talk.update(discussion=discussion).where(Talk.id == talk.id).execute()
+
+    assert client.post(f"/talk/{talk.id}", data=filled, headers=FROM_HERE).status_code == 422
+    assert Refusal.get().reason == reason
+    assert Comment.select().count() == 0
+
+
+@only_sqlite
+def test_a_refused_text_is_shown_on_one_line_without_what_cannot_be_shown(as_carol, client, talk):
+    send(client, talk, body="a\0b\r\n\u202ec", stamp="x", **EVE)
+
+    assert Refusal.get().excerpt == "a b c"
+    assert "A form too old, or sent by a program" in as_carol.get("/moderate-admin").text
