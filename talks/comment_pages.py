@@ -131,7 +131,7 @@ def given_back(status, why):
 
 
 def why_not_taken(form, talk, author):
-    """Refused, or None, for a form as it came: too old, made by a program, or where nothing can be written."""
+    """Refused, or None, for a form as it came: too old, by a program, or where nothing can be written."""
     if not talk.takes_comments_from(author):
         return Refused(comments.why_closed(talk), "", "closed")
     if author is None and not stamps.is_good(
