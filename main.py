@@ -77,7 +77,6 @@ ERRORS = {
     500: "Something broke on our side. Nothing you sent was half-saved. Try again in a minute.",
     503: "The site cannot reach its database at the moment. Try again in a minute.",
 }
-MOST_COUNTED = 100
 
 
 class IdConverter(IntegerConverter):
@@ -122,8 +121,8 @@ class Navigation:
     @cached_property
     def waiting(self):
         """How much waits to be decided by who is signed in, in digits; "" for nothing."""
-        number = moderation.count_waiting(current_user, MOST_COUNTED) if current_user.is_authenticated else 0
-        return f"{MOST_COUNTED - 1}+" if number == MOST_COUNTED else str(number or "")
+        number = moderation.count_waiting(current_user) if current_user.is_authenticated else 0
+        return f"{number - 1}+" if number == moderation.MOST_COUNTED else str(number or "")
 
     @cached_property
     def counts(self):

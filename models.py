@@ -321,6 +321,12 @@ class Talk(BaseModel):
             return True
         return self.is_open_for_comments and (user is not None or self.discussion_rule != "members")
 
+    def shows_at_once(self, user):
+        """Whether what `user` (None: a visitor) writes need not wait, unless it looks like spam."""
+        if user is not None and (user.is_trusted or self.moderated_by(user)):
+            return True
+        return self.discussion_rule == "open"
+
     @property
     def is_draft(self):
         return self.status == "draft"
@@ -715,14 +721,22 @@ class Moderated:
     decision, and `decided_at` the time of that.
     """
 
+    @property
+    def edition(self):
+        """Which text it is: "" for the first, then when it was changed (RFC 3339)."""
+        return self.edited_at.isoformat().replace("+00:00", "Z") if self.edited_at else ""
+
     def move(self, *from_statuses, to):
-        """Decide: from one of these statuses to another. False if it had another: somebody was faster."""
+        """Decide: from one of these statuses to another. False if it had another: somebody was faster.
+
+        Nor is anything decided about another text than this one.
+        """
         model, values = type(self), {"status": to, "decided_at": utcnow()} | self.changed_by(to)
         for status in sorted(from_statuses, key=lambda status: status != self.status):
             # `was` is a value, and so one status at a time: MariaDB assigns from left to right, and would
             # find the new status in the column.
             values["was"] = status
-            same = model.id == self.id, model.status == status
+            same = model.id == self.id, model.status == status, model.edited_at == self.edited_at
             if model.update(values).where(*same).execute():
                 self.__data__.update(values)
                 return True
@@ -834,6 +848,11 @@ class Comment(Moderated, BaseModel):
     def is_editable(self):
         """Whether its author may still change it."""
         return self.status in ("pending", "approved") and utcnow() < self.created_at + self.EDITABLE
+
+    @property
+    def is_waiting(self):
+        """Whether those who decide are to look at it: for the first time, or again because of a reader."""
+        return self.status == "pending" or (self.status == "approved" and self.reported_at is not None)
 
     @property
     def shown_name(self):

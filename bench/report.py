@@ -5,10 +5,13 @@ import platform
 import sqlite3
 from datetime import UTC, datetime
 
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+MOST_SAID = 5
 HEAD = (
     "| what | page ÷ page | statements ÷ statements | limit | SQL statements | page, ms |\n"
     "|---|---:|---:|---:|---:|---:|"
+)
+HEAD_OF_LOADS = (
+    "| under load | a second | ÷ the barest server | limit | what is wrong |\n|---|---:|---:|---:|---|"
 )
 HEAD_OF_CHANGES = "| change of the schema | what it costs | limit | seconds |\n|---|---|---:|---:|"
 
@@ -36,18 +39,33 @@ def row_of_change(change):
     return f"| {change.name} | {change.found} | {change.limit}{mark} | {seconds} |"
 
 
-def report(results, changes, small, large, turns):
+def row_of_load(load):
+    mark = "" if load.is_within else " **broken**"
+    wrong = "; ".join(load.wrong[:MOST_SAID]) or "nothing"
+    return f"| {load.name} | {load.per_second:.0f} | {load.ratio:.3f} | {load.limit}{mark} | {wrong} |"
+
+
+def report(results, changes, loads, small, large, turns):
     """The whole block between the marks."""
-    tables = ["\n".join([HEAD, *map(row, results)])]
-    tables += ["\n".join([HEAD_OF_CHANGES, *map(row_of_change, changes)])] if changes else []
-    return "\n\n".join([facts(small, large, turns), *tables])
+    tables = (
+        (HEAD, row, results),
+        (HEAD_OF_LOADS, row_of_load, loads),
+        (HEAD_OF_CHANGES, row_of_change, changes),
+    )
+    drawn = ["\n".join([head, *map(draw, rows)]) for head, draw, rows in tables if rows]
+    return "\n\n".join([facts(small, large, turns), *drawn])
 
 
 def write(path, block):
     """Put `block` between the marks of a document. Raises ValueError, writing nothing, when it has none."""
-    text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{path} has no {BEGIN} followed by {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{block}\n\n{END}{after}", encoding="utf-8")
+    path.write_text(replaced(path.read_text(encoding="utf-8"), "bench", lambda old: block), encoding="utf-8")
+
+
+def replaced(text, name, make):
+    """`text` with what `make` makes of what stands between the marks of that name. Raises ValueError."""
+    begin, end = (f"<!-- {name}: {word} -->" for word in ("begin", "end"))
+    before, found_begin, rest = text.partition(begin)
+    block, found_end, after = rest.partition(end)
+    if not (found_begin and found_end):
+        raise ValueError(f"there is no {begin} followed by {end}")
+    return f"{before}{begin}\n\n{make(block.strip())}\n\n{end}{after}"

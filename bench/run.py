@@ -1,4 +1,7 @@
-"""Compare pages of two archives, change large tables, write what came out. Exit code 1: a limit is broken."""
+"""Compare pages of two archives, post under load, change large tables, write what came out.
+
+Exit code 1: a limit is broken.
+"""
 
 import argparse
 import sys
@@ -6,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import evolve, measure, report, seed
+from bench import evolve, measure, posting, report, seed
 from bench.cases import CASES, Site
 from talks.databases import open_database
 
@@ -28,7 +31,7 @@ def arguments(argv):
     return given
 
 
-def main(argv=None, cases=CASES, changes=evolve.measure):
+def main(argv=None, cases=CASES, changes=evolve.measure, loads=posting.measure):
     given = arguments(argv)
     with tempfile.TemporaryDirectory(prefix="talks-bench-") as folder:
         small = built(Path(folder) / "small.db", max(LEAST // 2, given.talks // 100))
@@ -36,12 +39,12 @@ def main(argv=None, cases=CASES, changes=evolve.measure):
         # Held open, as other workers would: the last one to close a file tidies it up, which takes longer.
         with small.beside.connection_context(), large.beside.connection_context():
             results = measure.measure(cases, small, large, given.turns)
-        results_of_changes = changes(folder, given.talks)
-    block = report.report(results, results_of_changes, small, large, given.turns)
+        under_load, changed = loads(folder), changes(folder, given.talks)
+    block = report.report(results, changed, under_load, small, large, given.turns)
     print(block)
     if given.output:
         report.write(given.output, block)
-    return 0 if all(result.is_within for result in (*results, *results_of_changes)) else 1
+    return 0 if all(result.is_within for result in (*results, *under_load, *changed)) else 1
 
 
 def built(path, talks):

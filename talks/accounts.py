@@ -26,6 +26,11 @@ class Refused(ValueError):
         self.field = field
 
 
+def asking():
+    """Who is signed in, or None."""
+    return current_user._get_current_object() if current_user.is_authenticated else None
+
+
 def authenticate(email, password, address, secret):
     """The user whose address and password these are, or None. Raises TooManyAttempts before any hashing.
 

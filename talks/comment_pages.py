@@ -8,23 +8,24 @@ a stamp instead of a session's token (talks/stamps.py), and what happened is sai
 import time
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
-from flask_login import current_user
 from werkzeug.exceptions import HTTPException, NotFound
 
 from forms import BodyForm
 from models import Comment
-from talks import comments, moderation_pages, networks, stamps, threads, timeline, tokens
+from talks import comments, moderation_pages, spam, stamps, threads, timeline, tokens
+from talks.accounts import asking
+from talks.allowances import Allowance
+from talks.networks import of_request
 from talks.spam import Refused
 
 bp = Blueprint("comments", __name__)
 
 KEY_SECONDS = int(Comment.EDITABLE.total_seconds())
+LONG = 2_000  # characters: to draw 10,000 can take a third of a second
+LONG_A_MINUTE, REPORTS_AN_HOUR = 20, 30  # from one network, in one process
+long_texts, reports = Allowance(LONG_A_MINUTE, seconds=60), Allowance(REPORTS_AN_HOUR, seconds=3600)
+TOO_MUCH = "That is a lot of text in a short time. It is still here: wait a minute, then send it again."
 STALE = "This form was open for too long, or belongs to another sign-in. Your text is here: send it again."
-
-
-def asking():
-    """Who is signed in, or None."""
-    return current_user._get_current_object() if current_user.is_authenticated else None
 
 
 def refuse_other_sites():
@@ -36,6 +37,11 @@ def refuse_forged():
     """Raise CSRFError unless a form of the one who is signed in sent this."""
     refuse_other_sites()
     current_app.extensions["csrf"].protect()
+
+
+def is_too_much(text):
+    """Whether `text` takes long to draw, and so did too many of late from where it comes from."""
+    return len(text or "") > LONG and not long_texts.take(of_request(), time.time())
 
 
 def key_of(comment):
@@ -66,9 +72,7 @@ def own_comment(comment_id):
 
 def comment_by(person, comment_id):
     """The comment of that id, if `person` wrote it."""
-    found = comments.whole(comment_id)
-    if found is None or not Comment.visible_to(person).where(Comment.id == comment_id).exists():
-        abort(404)
+    found = comments.readable(comment_id, person) or abort(404)
     if person is None or found.author != person:
         abort(403, "Somebody else wrote this. Only its author can change it.")
     return found
@@ -93,16 +97,20 @@ def ask(talk_id):
     except NotFound:  # it was there when the form was opened
         return given_back(404, "This talk is not there, or not any more, so nothing can be written under it.")
     form = timeline.comment_form(author)
+    if is_too_much(form.body.data):
+        form.form_errors.append(TOO_MUCH)
+        return timeline.talk_page(talk, form), 429
     if "preview" in request.form:
         form.body.validate(form)
         return timeline.talk_page(talk, form, preview=comments.rendered(form.body.data or ""))
-    if not talk.takes_comments_from(author):
-        form.form_errors.append(comments.why_closed(talk))
-        return timeline.talk_page(talk, form), 422
-    if not is_ours(form, talk, author):
+    good = form.validate()
+    if refusal := why_not_taken(form, talk, author):
+        spam.note(refusal, talk, request.form, of_request())
+        say_refusal(form, refusal)
+    if refusal or not good:
         return timeline.talk_page(talk, form), 422
     try:
-        comment = comments.post(talk, author, form.values(), networks.of_request())
+        comment = comments.post(talk, author, form.values(), of_request())
     except Refused as refusal:
         say_refusal(form, refusal)
         return timeline.talk_page(talk, form), 429 if refusal.reason == "too-many" else 422
@@ -118,17 +126,17 @@ def given_back(status, why):
     return page, status
 
 
-def is_ours(form, talk, author):
-    """Whether the form is filled in well, young, and of the one who sends it. It then says what is wrong."""
-    good = form.validate()
+def why_not_taken(form, talk, author):
+    """Refused, or None, for a form as it came: too old, by a program, or where nothing can be written."""
+    if not talk.takes_comments_from(author):
+        return Refused(comments.why_closed(talk), "", "closed")
     if author is None and not stamps.is_good(
         current_app.secret_key, form.stamp.data or "", talk.id, time.time()
     ):
-        form.stamp.errors = [STALE]
-        return False
+        return Refused(STALE, "stamp", "stale")
     if author and form.csrf_token.errors:
-        form.csrf_token.errors = [STALE]
-    return good
+        return Refused(STALE, "csrf_token", "stale")
+    return None
 
 
 def say_refusal(form, refusal):
@@ -188,6 +196,9 @@ def change(comment_id):
         if not by_key and form.csrf_token.errors:
             form.csrf_token.errors = [STALE]
         return own_page(comment, form), 422 if form.errors else 200
+    if is_too_much(form.body.data):
+        form.form_errors.append(TOO_MUCH)
+        return own_page(comment, form), 429
     try:
         comments.edit(comment, form.body.data)
     except Refused as refusal:
@@ -209,8 +220,8 @@ def delete(comment_id):
     """Take one's own comment back; who decides about a talk's comments takes away those of others."""
     if "key" not in request.form:
         refuse_forged()
-        found = comments.whole(comment_id)
-        if current_user.is_authenticated and found and found.author != asking():
+        person, found = asking(), comments.whole(comment_id)
+        if person and found and found.author != person:
             return moderation_pages.decide(moderation_pages.seen(Comment, comment_id), "delete")
     comments.withdraw(own_comment(comment_id))
     return back_to(comment_id, "You took your comment back. It can be brought back where it stood.")
@@ -231,16 +242,19 @@ def tell(comment_id):
     reader = asking()
     shown = Comment.visible_to(reader).where(Comment.id == comment_id, Comment.status == "approved")
     comment = shown.first() or abort(404)
-    now, wrong = time.time(), ""
+    now, wrong, status = time.time(), "", 200
     if request.method == "POST":
         if reader:
             refuse_forged()
         refuse_other_sites()
         sent = request.form.get("stamp", "")
-        if reader or stamps.is_good(current_app.secret_key, sent, comment.talk_id, now):
+        if not (reader or stamps.is_good(current_app.secret_key, sent, comment.talk_id, now)):
+            wrong, status = "This page was open for too long. Press the button again.", 422
+        elif not reports.take(of_request(), now):
+            wrong, status = "That is a lot of reports. Those who decide look at them: go on in an hour.", 429
+        else:
             comments.report(comment)
             return redirect(url_for(".tell", comment_id=comment_id, done=1), 303)
-        wrong = "This page was open for too long. Press the button again."
     stamp = stamps.stamp(current_app.secret_key, comment.talk_id, now)
     page = render_template("comments/report.html", comment=comment, stamp=stamp, wrong=wrong)
-    return page, 422 if wrong else 200
+    return page, status

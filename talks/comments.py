@@ -46,8 +46,7 @@ def _insert(talk, author, values, network):
         else values["name"],
         author_email=None if author else values["email"], status="pending" if waits else "approved",
     )  # fmt: skip
-    _count(comment, now_shown=not waits)
-    (notifications.comment_waits if waits else notifications.comment_shown)(comment)
+    follow_up(comment, "")
     audit.record("comment.post", comment, by=author, status=comment.status)
     return comment
 
@@ -88,19 +87,17 @@ def edit(comment, body):
 
     One that would have waited with this text waits again.
     """
-    html = rendered(body)
+    values = {"body": body, "body_html": rendered(body), "edited_at": utcnow()}
     with database.atomic():
+        # First of all: who decides meanwhile waits for it, and then finds another text than they saw.
+        Comment.update(values).where(Comment.id == comment.id).execute()
         now = whole(comment.id)
         if now is None or not now.is_editable:
             raise Refused(TOO_LATE, "body", "late")
-        values = {"body": body, "body_html": html, "edited_at": utcnow()}
-        Comment.update(values).where(Comment.id == now.id).execute()
         said = {"name": now.author_name, "email": now.author_email} | values
-        decides = now.author and now.talk.moderated_by(now.author)
-        if now.status == "approved" and not decides and spam.why_it_waits(said, now.talk, now.author):
+        if now.status == "approved" and spam.waits(said, now.talk, now.author):
             now.move("approved", to="pending")
-            _count(now, now_shown=False, was_shown=True)
-            notifications.comment_waits(now)
+            follow_up(now, "approved")
         audit.record("comment.edit", now, by=now.author, status=now.status)
     return whole(comment.id)
 
@@ -109,11 +106,9 @@ def withdraw(comment):
     """Take one's own comment back. False if it was not there any more."""
     with database.atomic():
         now = whole(comment.id)
-        was_shown = now.status == "approved"
         if not now.move("pending", "approved", to="deleted"):
             return False
-        _count(now, now_shown=False, was_shown=was_shown)
-        notifications.comment_gone(now)
+        follow_up(now, now.was)
         audit.record("comment.withdraw", now, by=now.author)
     return True
 
@@ -124,9 +119,7 @@ def bring_back(comment):
         now = whole(comment.id)
         if now.status != "deleted" or not now.move_back():
             return False
-        is_shown = now.status == "approved"
-        _count(now, now_shown=is_shown)
-        (notifications.comment_shown if is_shown else notifications.comment_waits)(now)
+        follow_up(now, "deleted")
         audit.record("comment.restore", now, by=now.author, status=now.status)
     return True
 
@@ -152,7 +145,18 @@ def whole(comment_id):
     return found[0] if found else None
 
 
-def _count(comment, now_shown, was_shown=False):
-    by = int(now_shown) - int(was_shown)
+def readable(comment_id, user):
+    """As `whole`, if `user` (None: a visitor) may read the comment; else None."""
+    may = Comment.visible_to(user).where(Comment.id == comment_id).exists()
+    return whole(comment_id) if may else None
+
+
+def follow_up(comment, before):
+    """Count `comment`, and tell of it, now that its status is not `before` any more ("": it is new).
+
+    Call it in the transaction that wrote the status.
+    """
+    by = (comment.status == "approved") - (before == "approved")
     if by:
         Talk.update(comment_count=Talk.comment_count + by).where(Talk.id == comment.talk_id).execute()
+    notifications.tell(comment)

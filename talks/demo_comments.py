@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from models import Comment, MailAddress, OutboxMail, Refusal, Talk, User, utcnow
-from talks import comments, moderation, notifications, publishing
+from talks import comments, moderation_pages, notifications, publishing
 from talks.spam import Refused
 
 FILE = Path(__file__).parent / "sample" / "comments.json"
@@ -23,7 +23,6 @@ COLLECTED = timedelta(hours=1)  # mail goes when it is so old
 OPENED = timedelta(days=60)  # ago: before the first comment
 LEFT = timedelta(hours=3)  # mail that is younger waits for the flush of the demo itself
 NOT_THERE = "recipient refused: 550 No such mailbox (an example that comes with the demo)"
-DECIDE = {"approved": moderation.approve, "rejected": moderation.reject, "spam": moderation.spam}
 
 
 def load(people):
@@ -99,7 +98,7 @@ class Loader:
         comment = comments.post(talk, author, values, NETWORK)
         self.written[id(entry)] = comment.id
         if entry.get("edited"):
-            comments.edit(comment, comment.body)
+            comment = comments.edit(comment, comment.body)
         self.decide(comment, entry.get("status", "approved"))
         if "reported" in entry:
             comments.report(comment)
@@ -116,9 +115,9 @@ class Loader:
     def decide(self, comment, status):
         if status == "deleted":
             comments.withdraw(comment)
-        elif status in DECIDE:
+        elif act := moderation_pages.BY_RESULT.get(status):
             own = comment.talk.owner_id == self.people["speaker"].id
-            DECIDE[status](comment, self.people["speaker" if own else "administrator"])
+            act.verb(comment, self.people["speaker" if own else "administrator"])
 
     def date_back(self, comment_id, entry, at):
         row = Comment.get_by_id(comment_id)

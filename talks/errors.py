@@ -67,7 +67,7 @@ class ErrorMail(logging.Handler):
         self.sender = checked_address(config, "MAIL_SENDER") if config.get("MAIL_SENDER") else self.recipient
         self.prefix = config.get("MAIL_SUBJECT_PREFIX") or ""
         self.config = config
-        self.mailbox = Path(folder, "mail")
+        self.mailbox = smtp.folder_in(folder)
         self.hourly = Hourly(Path(folder, "errors"), clock)
         self.clock = clock
         self.process = None

@@ -69,6 +69,7 @@ def edit(entry, values, by):
             same = Entry.id == now.id, Entry.status == now.status
             if not now.is_editable or not Entry.update(columns).where(*same).execute():
                 raise Refused("This entry was taken away, and cannot be changed now.", "", "gone")
+            now.__data__.update(edited_at=columns["edited_at"])
             if now.status == "approved" and why_it_waits(columns, by):
                 now.move("approved", to="pending")
             audit.record("entry.edit", now, by=by, status=now.status)

@@ -6,6 +6,7 @@ from flask_login import current_user, login_required
 from forms import EntryForm
 from models import Entry, Talk, User
 from talks import journal, moderation_pages, networks
+from talks.accounts import asking
 from talks.paging import LARGEST_ID, Order, paginate
 from talks.spam import Refused
 
@@ -16,11 +17,6 @@ PER_PAGE = 20
 PUBLISHED = "Published. Everybody can read it now."
 WAITS = "Sent. It waits until an administrator has looked at it; until then nobody else sees it."
 AT_TALK = "It shows under the talk once somebody who decides about that talk has agreed."
-
-
-def asking():
-    """Who is signed in, or None."""
-    return current_user._get_current_object() if current_user.is_authenticated else None
 
 
 def visible_entry(entry_id):

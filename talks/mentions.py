@@ -21,6 +21,7 @@ class Mention(Moderated, BaseModel):
     title = CharField(255)
     body_html = TextField()
     created_at = UTCDateTimeField()
+    edited_at = UTCDateTimeField(null=True)
     entry_status = CharField(12, column_name="status")
     talk = ForeignKeyField(Talk, null=True, backref="+")
     status = CharField(12, column_name="talk_status")

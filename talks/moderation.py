@@ -13,8 +13,8 @@ from functools import partial
 
 from peewee import SQL, Select, fn
 
-from models import Comment, Entry, Talk, User, database
-from talks import audit, notifications
+from models import Comment, Entry, User, database
+from talks import audit, comments
 from talks.mentions import Mention
 from talks.signals import comment_approved, entry_published
 
@@ -29,25 +29,26 @@ WHO = {
 STATES = {
     "comment": {
         "pending": "the comment waits.",
-        "approved": "the comment stands under its talk already.",
-        "rejected": "the comment was deleted already.",
-        "spam": "the comment was marked as spam already.",
+        "approved": "the comment stands under its talk.",
+        "rejected": "the comment is deleted.",
+        "spam": "the comment is marked as spam.",
         "deleted": "its author took the comment back.",
     },
     "entry": {
         "pending": "the entry waits.",
-        "approved": "the entry stands in the journal already.",
-        "rejected": "the entry was deleted already.",
-        "spam": "the entry was marked as spam already.",
+        "approved": "the entry stands in the journal.",
+        "rejected": "the entry is deleted.",
+        "spam": "the entry is marked as spam.",
         "deleted": "its author deleted the entry.",
     },
     "mention": {
         "pending": "the entry waits to be shown under the talk.",
-        "approved": "the entry shows under the talk already.",
-        "rejected": "the entry was kept from the talk already.",
+        "approved": "the entry shows under the talk.",
+        "rejected": "the entry does not show under the talk.",
         "": "the entry names no talk any more.",
     },
 }
+MOST_COUNTED = 100
 
 
 class NotAllowed(Exception):
@@ -106,7 +107,7 @@ def state_of(thing):
     return STATES[thing.KIND][type(thing).get_by_id(thing.id).status]
 
 
-def count_waiting(user, most=100):
+def count_waiting(user, most=MOST_COUNTED):
     """How much waits for `user`; not counted beyond `most`, which is enough to say "many"."""
     found = [model.for_moderation(user) for model in KINDS.values()]
     found.append(Comment.for_moderation(user, reported=True))
@@ -148,17 +149,8 @@ def _follow(thing, before):
     """What has to be so when something is not `before` any more: trust, and for a comment count and mail."""
     if thing.status == "approved" and thing.KIND != "mention":
         User.update(is_trusted=True).where(User.id == thing.author_id).execute()
-    if thing.KIND != "comment":
-        return
-    by = (thing.status == "approved") - (before == "approved")
-    if by:
-        Talk.update(comment_count=Talk.comment_count + by).where(Talk.id == thing.talk_id).execute()
-    if thing.status == "approved":
-        notifications.comment_shown(thing)
-    elif thing.status == "pending":
-        notifications.comment_waits(thing)
-    else:
-        notifications.comment_gone(thing)
+    if thing.KIND == "comment":
+        comments.follow_up(thing, before)
 
 
 def _trust_no_more(thing):

@@ -8,8 +8,8 @@ no cache and no other site, and only the button acts, as programs that read mail
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 
-from models import Comment, User
-from talks import moderation, moderation_pages, notifications, stamps, tokens
+from models import User
+from talks import comments, moderation, moderation_pages, notifications, stamps, tokens
 
 bp = Blueprint("moderation_links", __name__)
 
@@ -21,21 +21,11 @@ def read_link(token):
     """
     value = notifications.read_moderate_token(current_app.secret_key, token)
     user = User.get_or_none(User.id == value["user"])
-    found = Comment.whole([value["comment"]])
-    if not found or user is None:
+    comment = comments.whole(value["comment"])
+    if comment is None or user is None:
         raise tokens.TokenInvalid
-    moderation.check(found[0], user)
-    return found[0], user, value.get("of", "")
-
-
-def link(comment, user, of=""):
-    """The token by which `user` undoes the decision that made the comment `of`."""
-    value = {"comment": comment.id, "user": user.id} | ({"of": of} if of else {})
-    return tokens.sign(current_app.secret_key, "moderate", value)
-
-
-def waits(comment):
-    return comment.status == "pending" or (comment.status == "approved" and comment.reported_at is not None)
+    moderation.check(comment, user)
+    return comment, user, value["of"]
 
 
 def can_undo(comment, of):
@@ -59,11 +49,13 @@ def by_mail(token):
     return page(comment, user, of)
 
 
-def page(comment, user, of=""):
-    """The comment and what can be done about it; or that nothing can."""
-    is_alive = waits(comment) if not of else can_undo(comment, of)
-    shown = render_template("moderation/by_mail.html", comment=comment, user=user, of=of, alive=is_alive)
-    return shown, 200 if is_alive else 410
+def page(comment, user, of="", changed=False):
+    """The comment and what can be done about it; or that nothing can, or was as it `changed` meanwhile."""
+    is_alive = can_undo(comment, of) if of else comment.is_waiting
+    shown = render_template(
+        "moderation/by_mail.html", comment=comment, user=user, of=of, alive=is_alive, changed=changed
+    )
+    return shown, 410 if not is_alive else 409 if changed else 200
 
 
 def act_by_mail(comment, user, of):
@@ -72,16 +64,17 @@ def act_by_mail(comment, user, of):
     act = moderation_pages.ACTS.get(request.form.get("act"))
     if of:
         moderation.undo(comment, user, of)
-        return redirect(url_for(".by_mail", token=link(comment, user)), 303)
+        return go_on(comment, user)
     if act is None:
         abort(400)
-    if not waits(comment) or not act.verb(comment, user):
-        return page(Comment.whole([comment.id])[0], user)
-    return redirect(url_for(".by_mail", token=link(comment, user, act.result)), 303)
+    if not moderation_pages.is_as_shown(comment, request.form.get("edited_at")):
+        return page(comment, user, changed=True)
+    if not comment.is_waiting or not act.verb(comment, user):
+        return page(comments.whole(comment.id), user)
+    return go_on(comment, user, act.result)
 
 
-@bp.after_request
-def keep_private(response):
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+def go_on(comment, user, of=""):
+    """To the page on which `user` decides, or may undo what made the comment `of`."""
+    token = notifications.moderate_token(current_app.secret_key, comment.id, user.id, of)
+    return redirect(url_for(".by_mail", token=token), 303)

@@ -11,6 +11,7 @@ from peewee import JOIN, fn
 
 from models import LONG_AGO, Comment, Entry, OutboxMail, Refusal, Talk, utcnow
 from talks import accounts, moderation
+from talks.accounts import asking
 from talks.mentions import Mention
 from talks.moderation import KINDS, NotAllowed, state_of
 from talks.paging import Order, paginate
@@ -41,11 +42,8 @@ ACTS = {
     "keep": Act(moderation.keep, "kept", "Kept as it is"),
 }
 BY_RESULT = {act.result: act for act in ACTS.values()}
+CHANGED = "Nothing was decided: its author changed the {thing} since you saw it. This is what it says now."
 OF_MENTION = {"approve": "Shown under the talk", "delete": "Not shown under the talk"}
-
-
-def asking():
-    return current_user._get_current_object()
 
 
 def seen(model, id_):
@@ -60,15 +58,22 @@ def decide(thing, name):
     """Do the act of that name, say what happened, and go back to where the button stood."""
     act = ACTS[name]
     try:
-        done = act.verb(thing, asking())
+        moderation.check(thing, asking())
     except NotAllowed as refusal:
         abort(403, str(refusal))
-    if done:
+    if not is_as_shown(thing, request.form.get("edited_at")):
+        flash(CHANGED.format(thing="comment" if thing.KIND == "comment" else "entry"), "warning")
+    elif act.verb(thing, asking()):
         said = OF_MENTION[name] if thing.KIND == "mention" else act.said
         say(f"{said}: {named(thing)}.", [thing], act.result)
     else:
         flash(f"Nothing changed: {state_of(thing)}", "info")
     return go_back()
+
+
+def is_as_shown(thing, edited_at):
+    """Whether it has the text still that was looked at: `edited_at` as the form held it, None in none."""
+    return edited_at in (None, thing.edition)
 
 
 def take_back(thing):
@@ -78,7 +83,7 @@ def take_back(thing):
     except NotAllowed as refusal:
         abort(403, str(refusal))
     if done:
-        flash(f"Undone: {state_of(thing)}".replace(" already", " again"), "success")
+        flash(f"Undone: {state_of(thing)}", "success")
     else:
         flash("Nothing to undo: somebody decided anew since.", "info")
     return go_back()
@@ -158,18 +163,18 @@ def bulk():
         abort(400)
     things = [thing for thing in chosen() if of or is_possible(name, thing)]
     act = ACTS.get(name)
+    same = [thing for thing in things if is_as_shown(thing, request.form.get(f"edited_at-{key_of(thing)}"))]
     done = [
-        thing
-        for thing in things
-        if (moderation.undo(thing, asking(), of) if of else act.verb(thing, asking()))
+        thing for thing in same if (moderation.undo(thing, asking(), of) if of else act.verb(thing, asking()))
     ]
     if not things:
         flash("Choose what to decide about first, by the boxes beside each.", "info")
     elif of:
         flash(f"Undone for {counted(done)}.", "success")
     else:
-        late = len(things) - len(done)
+        changed, late = len(things) - len(same), len(same) - len(done)
         said = f"{act.said}: {counted(done)}." + (f" {late} had been decided before." if late else "")
+        said += f" {changed} changed since you looked: look again." if changed else ""
         say(said, done, act.result)
     return go_back()
 

@@ -20,44 +20,34 @@ ROWS = 500  # in one statement
 TO = User.id, User.email, User.name  # what a mail needs to know of its reader
 
 
-def comment_waits(comment):
-    """Tell who decides about `comment` that it waits. Call it in the transaction that wrote it."""
-    if comment.decided_at is not None:  # of a new one nobody was told
-        forget(comment)
-    ask(comment)
-    people = {user.email: user.name for user in moderators(comment.talk)}
-    people.pop(address_of(comment), None)
-    muted = Muted.select(Muted.email).where(Muted.talk == comment.talk_id, Muted.email.in_(list(people)))
-    for (email,) in muted.tuples():
-        del people[email]
-    collect(WAITS, people, comment)
+def tell(comment):
+    """Tell of `comment` as it is now: who decides that it waits, who asked to be told that it is shown.
 
-
-def comment_shown(comment):
-    """Tell who asked to be told that `comment` now stands under the talk; again it tells nobody twice.
-
-    Call it in the transaction that shows it.
+    Mail that waits tells nothing else of it any more. Call it in the transaction that wrote its status.
     """
     if comment.decided_at is not None:  # of a new one nobody was told
         forget(comment)
+    if comment.status == "pending":
+        kind, people = WAITS, moderators(comment.talk)
+    elif comment.status == "approved":
+        kind, people = SHOWN, followers(comment.talk)
+    else:
+        return
     ask(comment)
-    people = followers(comment.talk)
     people.pop(address_of(comment), None)
-    collect(SHOWN, people, comment)
-
-
-def comment_gone(comment):
-    """`comment` was deleted, refused or taken back: what waits does not tell of it any more.
-
-    Call it in the transaction that changed its status. Bringing it back is `comment_waits` or
-    `comment_shown` again.
-    """
-    forget(comment)
+    collect(kind, people, comment)
 
 
 def moderators(talk):
-    """Who decides about the comments on `talk` and can be told: speakers and owner, else administrators."""
-    return hosts(talk) or list(reachable(*TO).where(User.is_admin))
+    """{address: name} of who decides about the comments on `talk` and may be told of them.
+
+    Those are its speakers and its owner; where none of them can be told, administrators.
+    """
+    people = {user.email: user.name for user in hosts(talk) or reachable(*TO).where(User.is_admin)}
+    muted = Muted.select(Muted.email).where(Muted.talk == talk, Muted.email.in_(list(people)))
+    for (email,) in muted.tuples():
+        del people[email]
+    return people
 
 
 def hosts(talk):
@@ -73,12 +63,13 @@ def followers(talk):
     """
     # `== True`: of a bare column SQLite does not know that it is in an index.
     asked = Comment.talk == talk, Comment.notify == True, Comment.status.in_(["pending", "approved"])  # noqa: E712
+    no_author = Comment.author.is_null()
     members = reachable(*TO).where(User.id.in_(Comment.select(Comment.author).where(*asked)))
     visitors = (
         MailAddress.select(MailAddress.email)
         .join(User, JOIN.LEFT_OUTER, on=User.email == MailAddress.email)
         .where(MailAddress.confirmed_at.is_null(False), User.is_active.is_null() | User.is_active)
-        .where(MailAddress.email.in_(Comment.select(Comment.author_email).where(*asked, no_author())))
+        .where(MailAddress.email.in_(Comment.select(Comment.author_email).where(*asked, no_author)))
     )
     people = {email: "" for (email,) in visitors.tuples()} | {user.email: user.name for user in members}
     for user in hosts(talk):
@@ -90,10 +81,6 @@ def reachable(*columns):
     """Accounts that mail may go to (a query); of `columns`, or whole."""
     users = User.select(*columns)
     return users.where(User.is_active, User.email.is_null(False), User.confirmed_at.is_null(False))
-
-
-def no_author():
-    return Comment.author.is_null()
 
 
 def address_of(comment):
@@ -228,11 +215,14 @@ def confirm_address(email):
         MailAddress.update(confirmed_at=utcnow()).where(*unconfirmed).execute()
 
 
-def moderate_token(secret, comment_id, user_id):
-    """For the link by which one moderator decides about one comment without signing in."""
-    return tokens.sign(secret, "moderate", {"comment": comment_id, "user": user_id})
+def moderate_token(secret, comment_id, user_id, of=""):
+    """For the link by which one moderator decides about one comment without signing in.
+
+    With `of` it undoes the decision that made the comment so.
+    """
+    return tokens.sign(secret, "moderate", {"comment": comment_id, "user": user_id, "of": of})
 
 
 def read_moderate_token(secret, token):
-    """{"comment": id, "user": id}. Raises TokenError."""
+    """{"comment": id, "user": id, "of": status, "kept" or ""}. Raises TokenError."""
     return tokens.read(secret, "moderate", token, MODERATE_SECONDS)

@@ -1,37 +1,18 @@
 """What a text will look like, while it is typed: the same renderer as when it is sent."""
 
-import threading
 import time
 
 from flask import Blueprint, abort, render_template, request
 
 from forms import BodyForm, EntryTextForm
 from talks import comment_pages, comments, journal, networks
+from talks.allowances import Allowance
 
 bp = Blueprint("previews", __name__)
 
 KINDS = {"comment": (BodyForm, comments.rendered), "entry": (EntryTextForm, journal.rendered)}
 PER_MINUTE = 60  # from one network, in one process: a preview writes nothing, and neither does its limit
-
-
-class Allowance:
-    """So many a minute for each; forgotten when the minute is over."""
-
-    def __init__(self, per_minute):
-        self.per_minute = per_minute
-        self.minute, self.used = None, {}
-        self.lock = threading.Lock()
-
-    def take(self, whose, now):
-        """Whether `whose` has one left at `now` (seconds)."""
-        with self.lock:
-            if self.minute != now // 60:
-                self.minute, self.used = now // 60, {}
-            self.used[whose] = self.used.get(whose, 0) + 1
-            return self.used[whose] <= self.per_minute
-
-
-allowance = Allowance(PER_MINUTE)
+allowance = Allowance(PER_MINUTE, seconds=60)
 
 
 @bp.post("/preview")

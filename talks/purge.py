@@ -23,6 +23,7 @@ from models import (
     utcnow,
 )
 from talks import avatars, departure
+from talks.smtp import folder_in
 from talks.wording import count
 
 KEPT, COUNTED, REMEMBERED = timedelta(days=30), timedelta(days=1), timedelta(days=365)
@@ -43,7 +44,7 @@ def purge(config, instance_path):
     gone = Entry.status.in_(GONE), Entry.decided_at < now - KEPT
     done["entry"] = Entry.delete().where(*gone).execute()
     done["audit event"] = AuditEvent.purge(now - REMEMBERED)
-    done["mail"] = purge_mail(now - KEPT, Path(instance_path) / "mail")
+    done["mail"] = purge_mail(now - KEPT, folder_in(instance_path))
     done["unconfirmed account"] = User.forget_unconfirmed()
     done["session"] = Session.delete().where(Session.expires_at < now).execute()
     done["sign-in attempt"] = LoginAttempt.delete().where(LoginAttempt.at < now - COUNTED).execute()

@@ -6,6 +6,7 @@ import smtplib
 import ssl
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from smtplib import (
     SMTPDataError,
     SMTPNotSupportedError,
@@ -159,6 +160,11 @@ def for_the_wire(address: str) -> str:
     except EmailNotValidError:
         return address
     return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"
+
+
+def folder_in(instance_path) -> Path:
+    """Where messages are written that no server takes."""
+    return Path(instance_path) / "mail"
 
 
 def write_message(message, folder, now):

@@ -25,7 +25,7 @@ class Refused(ValueError):
     """Why a comment or an entry was not taken; the message is fit to be shown.
 
     `field` of the form is where it belongs ("" for the whole). `reason` is one word: closed, gone, parent,
-    trap, repeated, too-many, late, blocked, title, unconfirmed.
+    trap, repeated, too-many, late, stale, blocked, title, unconfirmed.
     """
 
     def __init__(self, message, field, reason):
@@ -35,12 +35,12 @@ class Refused(ValueError):
 
 
 def judge(values, talk, author, network):
-    """Why this comment waits to be looked at; "" when it need not. Raises Refused.
+    """Whether this comment waits to be looked at. Raises Refused.
 
     Call it in the transaction that writes the comment. Who decides about a talk's comments is not judged.
     """
     if author and talk.moderated_by(author):
-        return ""
+        return False
     if values.get("homepage"):
         raise Refused(
             "The field “Leave this empty” was filled in, as programs do. Empty it and send again.",
@@ -49,18 +49,17 @@ def judge(values, talk, author, network):
         )
     check_amount(author, values.get("email"), network)
     check_repeated(values, talk, author, network)
-    return why_it_waits(values, talk, author)
+    return waits(values, talk, author)
 
 
-def why_it_waits(values, talk, author):
-    """As `judge` says, for an edit too."""
-    if values["body_html"].count("<a ") > MOST_LINKS:
-        return "links"
-    if holds_blocked_word(" ".join(filter(None, (values.get("name"), values.get("email"), values["body"])))):
-        return "word"
-    if talk.discussion_rule == "open" or (author and author.is_trusted):
-        return ""
-    return "moderated"
+def waits(values, talk, author):
+    """As `judge` says, for an edit: of that nothing is refused."""
+    if author and talk.moderated_by(author):
+        return False
+    said = " ".join(filter(None, (values.get("name"), values.get("email"), values["body"])))
+    if values["body_html"].count("<a ") > MOST_LINKS or holds_blocked_word(said):
+        return True
+    return not talk.shows_at_once(author)
 
 
 def check_amount(author, email, network):
@@ -117,9 +116,10 @@ def folded(text):
 
 
 def note(refusal, talk, values, network):
-    """Count what was refused, where an administrator sees it."""
+    """Count what was refused, where an administrator sees it. `values` may be a form as it came."""
     now = utcnow()
-    excerpt = " ".join((values.get("body") or "").split())[: Refusal.excerpt.max_length]
+    shown = "".join(c if c.isprintable() else " " for c in values.get("body") or "")
+    excerpt = " ".join(shown.split())[: Refusal.excerpt.max_length]
     recent = Refusal.select().where(Refusal.network == network, Refusal.at > now - timedelta(hours=1))
     last = recent.order_by(Refusal.at.desc(), Refusal.id.desc()).first()
     if last is None or recent.count() < ROWS_AN_HOUR:

@@ -8,7 +8,7 @@ from peewee import JOIN
 
 from forms import CommentForm, VisitorCommentForm
 from models import Event, Link, Tag, Talk, TalkTag, User
-from talks import embeds, stamps, threads
+from talks import accounts, embeds, stamps, threads
 from talks.layers import security
 from talks.mentions import Mention
 from talks.paging import Order, paginate
@@ -26,9 +26,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def visible_talk(talk_id):
     """The talk that the one who asks may read, whole, with its speakers; 404 for any other."""
-    asking = current_user if current_user.is_authenticated else None
     owner = User.alias()
-    talks = Talk.visible_to(asking).select_extend(owner.id, owner.username, owner.name)
+    talks = Talk.visible_to(accounts.asking()).select_extend(owner.id, owner.username, owner.name)
     talk = talks.join_from(Talk, owner, JOIN.LEFT_OUTER, on=Talk.owner).where(Talk.id == talk_id).first()
     if talk is None:
         abort(404)
@@ -91,7 +90,7 @@ def talk_page(found, form=None, preview=None):
 
 def discussion(found, form):
     """What the page of a talk shows of its comments, and the form beneath them, if there is one."""
-    asking = current_user._get_current_object() if current_user.is_authenticated else None
+    asking = accounts.asking()
     if form is None and found.takes_comments_from(asking):
         form = comment_form(asking)
         form.answer(request.args.get("reply", type=int))
@@ -104,6 +103,7 @@ def discussion(found, form):
     return {
         "thread": threads.page_of(found, asking, request.args, per_page, keep=("play",)),
         "moderates": asking is not None and found.moderated_by(asking),
+        "shown_at_once": found.shows_at_once(asking),
         "form": form,
         "answered": answered,
     }

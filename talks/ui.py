@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 from flask import Blueprint, abort, current_app, render_template
-from flask_wtf import FlaskForm
 from markupsafe import Markup
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired
 
+from forms import Form
 from talks import embeds
 
 bp = Blueprint("ui", __name__)
@@ -20,7 +20,7 @@ LONG_TITLE = (
 )
 
 
-class SampleForm(FlaskForm):
+class SampleForm(Form):
     """A field of each kind; `title` and `description` are wrong when it is validated empty."""
 
     title = StringField("Title", validators=[InputRequired("Give the talk a title.")])

@@ -2,7 +2,7 @@
 
 import re
 from datetime import date, datetime, timedelta, timezone
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, UnknownLocaleError
@@ -99,4 +99,9 @@ def host(address: str) -> str:
     return (urlsplit(address).hostname or "").removeprefix("www.")
 
 
-FILTERS = (civil_date, civil_iso, duration, duration_iso, language_name, count, host)
+def mailto(address: str) -> str:
+    """Where a link leads that writes to `address` and to nobody else: in it "?bcc=" is letters (RFC 6068)."""
+    return f"mailto:{quote(address, safe='@')}"
+
+
+FILTERS = (civil_date, civil_iso, duration, duration_iso, language_name, count, host, mailto)

@@ -201,7 +201,7 @@ def writes(database):
     database.query_hooks.remove(note)
 
 
-# For what is about files, pragmas or the planner of SQLite.
+# For what is about files, pragmas or the planner of SQLite, and for what no database decides.
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 

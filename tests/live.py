@@ -30,6 +30,7 @@ TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 STAMP = re.compile(r'name="stamp"[^>]*value="([^"]+)"')
 PASSWORD = "correct horse battery"
 PATIENCE_SECONDS = 60  # for what ought to take one or two, on a machine that does a lot else
+STOP_SECONDS = 5
 
 
 def free_port():
@@ -181,6 +182,12 @@ class Site:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(STOP_SECONDS)
+            os.killpg(process.pid, signal.SIGTERM)  # a worker that was only being made has not heard it
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(STOP_SECONDS)
+            os.killpg(process.pid, signal.SIGTERM)  # a worker that was only being made has not heard it
             return process.wait(PATIENCE_SECONDS)
         finally:
             with contextlib.suppress(ProcessLookupError):

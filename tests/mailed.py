@@ -29,8 +29,7 @@ def posted(talk, *args, **values):
     """A comment as posting it leaves it: row and mail."""
     with database.atomic():
         comment = a_comment(talk, *args, **values)
-        tell = notifications.comment_waits if comment.status == "pending" else notifications.comment_shown
-        tell(comment)
+        notifications.tell(comment)
     return comment
 
 
@@ -38,10 +37,7 @@ def decided(comment, to="approved"):
     """`comment`, after a moderator decided."""
     with database.atomic():
         assert comment.move("pending", "approved", "deleted", to=to)
-        if to == "approved":
-            notifications.comment_shown(comment)
-        else:
-            notifications.comment_gone(comment)
+        notifications.tell(comment)
     return comment
 
 

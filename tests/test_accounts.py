@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from conftest import PASSWORD
+from conftest import PASSWORD, only_sqlite
 from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.security import generate_password_hash
@@ -125,6 +125,7 @@ def test_a_profile_nobody_claimed_has_no_password(client, database):
     assert client.submit(LOGIN, email="grace", password="None").status_code == 422
 
 
+@only_sqlite
 @pytest.mark.parametrize("missing", ["email", "password"])
 def test_an_empty_field_is_named_and_no_attempt_counted(client, bob, missing):
     values = {"email": "bob@example.org", "password": PASSWORD} | {missing: ""}
@@ -228,6 +229,7 @@ FOREIGN = [
 ]
 
 
+@only_sqlite
 @pytest.mark.parametrize("target", OWN)
 def test_signing_in_leads_on_within_this_site(client, bob, target):
     client.get(LOGIN)
@@ -237,6 +239,7 @@ def test_signing_in_leads_on_within_this_site(client, bob, target):
     assert client.submit(address, email=bob.email, password=PASSWORD).location == target
 
 
+@only_sqlite
 @pytest.mark.parametrize("target", FOREIGN)
 def test_signing_in_leads_nowhere_else(as_bob, target):
     answer = as_bob.get(LOGIN, query_string={"next": target})
@@ -244,6 +247,7 @@ def test_signing_in_leads_nowhere_else(as_bob, target):
     assert (answer.status_code, answer.location) == (303, "/")
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "query", ["next=/%0d%0aX-Evil:1", "next=%2f%2fevil.example", "next=/%5cevil.example"]
 )

@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from conftest import PASSWORD
+from conftest import PASSWORD, only_sqlite
 
 import main
 from models import Session, User, utcnow
@@ -321,11 +321,13 @@ def test_visits_write_at_most_once_an_hour(as_bob, writes):
     assert len(writes) == 1
 
 
+@only_sqlite
 @pytest.mark.parametrize("address", READING_PAGES)
 def test_a_visitor_who_reads_gets_no_cookie(client, address):
     assert "Set-Cookie" not in client.get(address).headers
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "cookie", ["", "x", "x" * 4000, "eyJfdXNlcl9pZCI6IjEifQ.aaaa.bbbb", "\U0001f600", "%00"]
 )

@@ -4,7 +4,7 @@ import re
 from threading import Barrier, Thread
 
 import pytest
-from conftest import PASSWORD, TOKEN
+from conftest import PASSWORD, TOKEN, only_sqlite
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 import main
@@ -102,6 +102,7 @@ def test_it_expires_after_an_hour(client, database):
     assert "That link has expired." in client.get("/").text
 
 
+@only_sqlite
 @pytest.mark.parametrize("token", ["x", "a.b.c", "%00", "\U0001f600", "x" * 3000])
 def test_a_made_up_address_does_nothing(client, token):
     assert client.get(f"/auth/setup/{token}").location == "/"
@@ -116,6 +117,7 @@ def test_a_blocked_administrator_is_none(client, address, carol):
     assert client.get(address).status_code == 200
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
@@ -142,6 +144,7 @@ def test_what_is_wrong_is_said_and_the_input_kept(client, bob, address, field, v
     assert User.select().count() == 1
 
 
+@only_sqlite
 def test_every_answer_under_the_address_is_private(client, address):
     answers = [
         client.get(address),

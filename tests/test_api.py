@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 from asked import a_comment, an_open_talk, reloaded
 from calling import BOTH, basic, bearer, call, is_error, token_of
-from conftest import PASSWORD
+from conftest import PASSWORD, only_sqlite
 from itsdangerous import TimestampSigner
 from written import rows
 
@@ -55,6 +55,7 @@ def test_no_token_without_a_password(ada, headers):
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="Talks"'
 
 
+@only_sqlite
 @pytest.mark.parametrize("how", ["bearer", "basic", "body"])
 def test_a_token_gets_no_token(ada, how):
     sent = {
@@ -166,11 +167,13 @@ def test_a_bad_or_foreign_token_is_refused_however_it_is_sent(waiting, ada, meth
     assert rows() == before
 
 
+@only_sqlite
 @pytest.mark.parametrize("token", [None, 5, [], {}, True, "\ud800"])
 def test_a_token_that_is_no_text_is_refused(waiting, token):
     assert is_error(put(waiting, json={"token": token}), 401, "unauthorized")
 
 
+@only_sqlite
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize(
     "sent",
@@ -189,6 +192,7 @@ def test_nothing_that_says_who_asks_is_a_bad_request(waiting, method, sent):
     assert rows() == before
 
 
+@only_sqlite
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_json_without_a_token_is_unauthorized(waiting, method):
     assert is_error(call(method, f"/comments/{waiting.id}", json={"body": "x"}), 401, "unauthorized")
@@ -197,6 +201,7 @@ def test_json_without_a_token_is_unauthorized(waiting, method):
 # Cookies
 
 
+@only_sqlite
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_a_cookie_is_nobody(as_ada, waiting, method):
     before = rows()
@@ -205,10 +210,12 @@ def test_a_cookie_is_nobody(as_ada, waiting, method):
     assert rows() == before
 
 
+@only_sqlite
 def test_a_cookie_reads_no_more_than_a_visitor(as_ada, waiting):
     assert as_ada.get(f"/api/1.0/comments/{waiting.id}").status_code == 404
 
 
+@only_sqlite
 def test_no_cookie_is_set_whatever_was_sent(as_ada, waiting):
     for path in ("/api/1.0/comments/", "/api/1.0/token", "/api/1.0/nothing", "/api/"):
         answer = as_ada.get(path)
@@ -241,6 +248,7 @@ def test_nobody_else_gets_a_token_of_the_page(client, as_ada):
 # Errors of one shape
 
 
+@only_sqlite
 @pytest.mark.parametrize("base", BOTH)
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "", "text/html, */*;q=0.1"])
 def test_an_unknown_address_is_not_found(database, base, accept):
@@ -251,6 +259,7 @@ def test_an_unknown_address_is_not_found(database, base, accept):
     )
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "path, allowed",
     [
@@ -282,11 +291,13 @@ def test_head_says_what_get_says_without_a_body(waiting, ada):
     assert head.headers["ETag"] == get.headers["ETag"]
 
 
+@only_sqlite
 @pytest.mark.parametrize("accept", ["text/html", "image/*", "application/xml", "application/json;q=0"])
 def test_who_takes_no_json_gets_nothing(database, accept):
     assert is_error(call("GET", "/comments/", headers={"Accept": accept}), 406, "not acceptable")
 
 
+@only_sqlite
 def test_too_much_is_too_large(waiting, ada):
     sent = {"data": b'{"body": "' + b"x" * 2_000_000 + b'"}', "content_type": "application/json"}
     path = f"/talks/{waiting.talk_id}/comments/"
@@ -295,6 +306,7 @@ def test_too_much_is_too_large(waiting, ada):
         assert is_error(call("POST", path, user=user, **sent), 413, "request entity too large")
 
 
+@only_sqlite
 def test_the_other_form_of_an_address_redirects(database):
     answer = call("GET", "/comments?per_page=3")
 

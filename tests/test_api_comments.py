@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from asked import a_comment, an_open_talk, reloaded
 from calling import BOTH, call, is_error
-from conftest import person
+from conftest import only_sqlite, person
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from written import a_talk, rows
@@ -66,6 +66,7 @@ def test_an_approved_comment_is_deleted_when_that_is_meant(waiting, ada):
     assert Talk.get_by_id(waiting.talk_id).comment_count == 0
 
 
+@only_sqlite
 @pytest.mark.parametrize("status", ["pending", "approved", "spam"])
 @pytest.mark.parametrize(
     "path, method", [("", "PUT"), ("", "DELETE"), ("/spam", "POST"), ("/keep", "POST"), ("/undo", "POST")]
@@ -79,6 +80,7 @@ def test_somebody_else_is_forbidden(talk, path, method, status):
     assert rows() == before
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "method, path", [("PUT", ""), ("DELETE", ""), ("PATCH", ""), ("POST", "/undo"), ("GET", "")]
 )
@@ -112,6 +114,7 @@ def test_spam_and_undo_and_keep(waiting, ada):
     assert reloaded(waiting).reported_at is None
 
 
+@only_sqlite
 @pytest.mark.parametrize("of", ["eaten", 5, None, [], {}])
 def test_undoing_what_is_no_decision_names_the_ones_there_are(waiting, ada, of):
     answer = call("POST", at(waiting, "/undo"), user=ada, json={"of": of})
@@ -139,6 +142,29 @@ def test_a_decision_about_something_else_since_is_refused(waiting, ada, bob):
     assert call("PUT", at(waiting), user=ada, headers={"If-Match": fresh}).status_code == 200
 
 
+@pytest.mark.parametrize("method, path", [("PUT", ""), ("DELETE", ""), ("POST", "/spam"), ("POST", "/keep")])
+def test_what_was_read_of_a_text_that_changed_since_is_a_conflict(waiting, ada, method, path):
+    read = call("GET", at(waiting), user=ada).get_json()["edited_at"]
+    comments.edit(comments.whole(waiting.id), "Buy my watches")
+    assert is_error(call(method, at(waiting, path), user=ada, json={"edited_at": read}), 409, "conflict")
+    assert reloaded(waiting).status == "pending"
+
+
+@pytest.mark.parametrize("edits", [0, 1])
+def test_what_was_read_of_the_text_may_be_said(waiting, ada, edits):
+    for _ in range(edits):
+        comments.edit(comments.whole(waiting.id), "Is this better?")
+    read = call("GET", at(waiting), user=ada).get_json()["edited_at"]
+
+    assert call("PUT", at(waiting), user=ada, json={"edited_at": read}).status_code == 200
+
+
+@pytest.mark.parametrize("edited_at", [5, True, [], {"a": 1}, "yesterday", "\ud800"])
+def test_what_no_text_has_is_a_conflict(waiting, ada, edited_at):
+    assert is_error(call("PUT", at(waiting), user=ada, json={"edited_at": edited_at}), 409, "conflict")
+    assert reloaded(waiting).status == "pending"
+
+
 # Reading
 
 
@@ -156,6 +182,7 @@ def test_a_comment_as_everybody_reads_it(talk, bob):
     assert answer.get_json()["created_at"].endswith("Z")
 
 
+@only_sqlite
 def test_addresses_stay_in_the_version_that_is_asked(talk):
     comment = a_comment(talk)
 
@@ -262,6 +289,7 @@ def test_a_collection_is_read_to_its_end_and_back(talk, ada, path):
     assert seen == (made[::-1] if path == "/comments/" else made)
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/comments/", "/talks/1/comments/"])
 @pytest.mark.parametrize("query", ["per_page=0", "per_page=101", "per_page=x", "per_page=", "approved=maybe"])
 def test_a_bad_query_says_what_is_right(talk, path, query):
@@ -271,6 +299,7 @@ def test_a_bad_query_says_what_is_right(talk, path, query):
     assert answer.get_json()["message"].startswith(f"{query.split('=')[0]}: use ")
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/comments/", "/talks/1/comments/"])
 @pytest.mark.parametrize(
     "query", ["page=0", "page=x", "page=99", "after=x", "before=1.x", "after=%00", "after=9e9", "before=-1"]
@@ -304,6 +333,7 @@ def test_a_speakers_answer_is_shown_at_once(talk, ada, bob):
     assert answer.get_json()["approved"] and answer.get_json()["parent"] == top.id
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "sent, field",
     [
@@ -326,6 +356,7 @@ def test_what_is_wrong_is_said_by_field(talk, bob, sent, field):
     assert not Comment.select().exists()
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "sent, status, name",
     [
@@ -342,6 +373,7 @@ def test_what_is_no_json_object_is_refused(talk, waiting, bob, sent, status, nam
     assert is_error(call("PATCH", at(waiting), user=bob, **sent), status, name)
 
 
+@only_sqlite
 def test_a_visitor_says_who_they_are_to_write(talk):
     assert is_error(call("POST", f"/talks/{talk.id}/comments/"), 400, "bad request")
     assert is_error(call("POST", f"/talks/{talk.id}/comments/", json={"body": "x"}), 401, "unauthorized")
@@ -396,6 +428,7 @@ def test_an_author_changes_the_text(waiting, bob):
     assert answer.get_json()["edited_at"]
 
 
+@only_sqlite
 @pytest.mark.parametrize("who", ["speaker", "administrator"])
 def test_nobody_else_changes_the_text(waiting, ada, carol, who):
     answer = call("PATCH", at(waiting), user=ada if who == "speaker" else carol, json={"body": "x"})
@@ -410,6 +443,7 @@ def test_the_time_for_changes_ends(waiting, bob):
     assert is_error(call("PATCH", at(waiting), user=bob, json={"body": "x"}), 403, "forbidden")
 
 
+@only_sqlite
 def test_a_change_is_checked_like_the_first_text(waiting, bob):
     answer = call("PATCH", at(waiting), user=bob, json={"body": " "})
 

@@ -7,7 +7,7 @@ import servers
 from conftest import opened
 from peewee import CharField
 
-from bench import evolve, measure, rebuild, report
+from bench import evolve, measure, posting, rebuild, report
 from bench.cases import CASES, Case
 from bench.run import arguments, built, main
 
@@ -28,7 +28,7 @@ def sites(tmp_path_factory):
 @pytest.fixture
 def document(tmp_path):
     path = tmp_path / "performance.md"
-    path.write_text(f"Before.\n\n{report.BEGIN}\nold\n{report.END}\n\nAfter.\n")
+    path.write_text("Before.\n\n<!-- bench: begin -->\nold\n<!-- bench: end -->\n\nAfter.\n")
     return path
 
 
@@ -86,10 +86,10 @@ def test_a_page_that_fails_is_no_figure(sites):
         measure.fetch(sites[1].page("/talk/999999"))
 
 
-def run(document, limit, changes=None):
+def run(document, limit, changes=(), loads=()):
     cases = [Case("One page", lambda small, large: (large.page("/"), small.page("/")), limit)]
     argv = ["--talks", str(TALKS), "--turns", "1", "--output", str(document)]
-    return main(argv, cases, lambda folder, rows: changes or [])
+    return main(argv, cases, lambda folder, rows: changes, lambda folder: loads)
 
 
 def test_it_writes_a_row_for_each_case_between_the_marks(document):
@@ -114,7 +114,7 @@ def test_a_document_without_marks_is_left_alone(tmp_path):
     path = tmp_path / "other.md"
     path.write_text("Nothing to replace.\n")
 
-    with pytest.raises(ValueError, match="has no <!-- bench: begin -->"):
+    with pytest.raises(ValueError, match="there is no <!-- bench: begin -->"):
         report.write(path, "a table")
     assert path.read_text() == "Nothing to replace.\n"
 
@@ -186,3 +186,36 @@ def test_a_change_that_breaks_its_limit_is_exit_code_1(document):
 
     assert run(document, limit=1000, changes=changes) == 1
     assert "| A change | 400 MB | 300 MB **broken** | 1.50 |" in document.read_text()
+
+
+def a_load(per_second=60, ratio=0.01, wrong=()):
+    return posting.Load("Posting", per_second, ratio, list(wrong))
+
+
+@pytest.mark.parametrize(
+    ("load", "is_within"),
+    [
+        pytest.param(a_load(), True, id="fast"),
+        pytest.param(a_load(per_second=20, ratio=1), True, id="slow where all is slow"),
+        pytest.param(a_load(per_second=20), False, id="slow"),
+        pytest.param(a_load(wrong=["comment 1 is lost"]), False, id="wrong"),
+    ],
+)
+def test_posting_is_held_to_a_rate_and_to_being_right(load, is_within):
+    assert load.is_within is is_within
+
+
+def test_what_is_wrong_under_load_is_exit_code_1_and_said(document):
+    loads = [a_load(wrong=["comment 1 is lost"])]
+
+    assert run(document, limit=1000, loads=loads) == 1
+    limit = loads[0].limit
+    assert f"| Posting | 60 | 0.010 | {limit} **broken** | comment 1 is lost |" in document.read_text()
+
+
+@pytest.mark.server
+def test_people_post_at_a_site_and_at_the_barest_server(tmp_path):
+    [load] = posting.post(tmp_path, turns=1, seconds=1)
+
+    assert load.wrong == []
+    assert load.per_second > 0 and load.ratio > 0

@@ -1,5 +1,6 @@
 """A form is bounded before anything reads it, and no form of the site comes near the bound."""
 
+from conftest import only_sqlite
 from wtforms.validators import Length
 
 import main
@@ -20,24 +21,28 @@ def assert_refused(answer, status, said):
     assert said in answer.text
 
 
+@only_sqlite
 def test_a_form_of_too_many_fields_is_refused(client):
     answer = client.post("/auth/login", data=fields(1001), content_type=URLENCODED)
 
     assert_refused(answer, 413, "That form has more than 1,000 fields.")
 
 
+@only_sqlite
 def test_a_form_of_a_thousand_fields_is_read(client):
     answer = client.post("/auth/login", data=fields(1000), content_type=URLENCODED)
 
     assert_refused(answer, 400, "That form belongs to another sign-in")
 
 
+@only_sqlite
 def test_a_visitor_sends_no_large_form(client):
     answer = client.post("/auth/login", data={"password": "a" * bodies.MOST_VISITOR_FORM_BYTES})
 
     assert_refused(answer, 413, "That is more than this site takes at once.")
 
 
+@only_sqlite
 def test_a_cookie_without_a_sign_in_makes_nobody_known(client):
     client.get("/auth/login")  # gives a session, for the form's token
 
@@ -46,6 +51,7 @@ def test_a_cookie_without_a_sign_in_makes_nobody_known(client):
     assert answer.status_code == 413
 
 
+@only_sqlite
 def test_no_form_is_larger_than_the_largest_talk(as_bob):
     answer = as_bob.post("/profile", data={"bio": "a" * bodies.MOST_FORM_BYTES})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mailed
 import pytest
-from conftest import PASSWORD
+from conftest import PASSWORD, only_sqlite
 from test_second_factor import set_up, told
 from werkzeug.security import generate_password_hash
 from written import a_talk
@@ -127,6 +127,7 @@ def test_who_was_added_signs_in(flask, client):
     assert answer.status_code == 303
 
 
+@only_sqlite
 def test_passwords_that_differ_add_nobody(flask):
     result = flask(*BOB, input=f"{PASSWORD}\nanother\n")
 
@@ -135,11 +136,13 @@ def test_passwords_that_differ_add_nobody(flask):
     assert User.select().count() == 0
 
 
+@only_sqlite
 def test_no_answer_adds_nobody(flask):
     assert flask(*BOB, input="").exit_code == 1
     assert User.select().count() == 0
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "email",
     [
@@ -152,6 +155,7 @@ def test_a_bad_address_adds_nobody(flask, email):
     assert refused(flask("adduser", email, "bob", TALKS_PASSWORD=PASSWORD), "That is not an e-mail address.")
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "username",
     ["", "bob smith", "bob\0", "bob\n", "_bob", "böb", "a/b", "b" * 65, "b" * 5000, "\udcff"],
@@ -176,6 +180,7 @@ def test_a_taken_address_adds_nobody_in_any_letter_case(flask, bob, email):
     assert User.select().count() == 1
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     ("password", "said"),
     [("", "1 to 1024"), ("x" * 1025, "1 to 1024"), ("\udcff", "not UTF-8")],
@@ -187,6 +192,7 @@ def test_a_password_that_cannot_be_one_adds_nobody(flask, monkeypatch, password,
     assert refused(flask(*BOB), said)
 
 
+@only_sqlite
 @pytest.mark.parametrize("stored", ["correct horse", "$argon2id$a$b$c$d", "scrypt:1$salt$00", "x" * 5000])
 def test_what_is_no_hash_adds_nobody(flask, stored):
     assert refused(flask(*BOB, TALKS_PASSWORD_HASH=stored), "TALKS_PASSWORD_HASH is not a hash")

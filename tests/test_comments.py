@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 from asked import a_comment, an_open_talk, asked, reloaded, whole
-from conftest import person
+from conftest import only_sqlite, person
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from written import a_talk
@@ -398,7 +398,7 @@ def undone(database):
         transaction.rollback()
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@only_sqlite
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=TEXTS)
 def test_any_text_is_kept_as_it_was_typed(database, body):

@@ -122,6 +122,7 @@ def test_what_broke_has_a_page(client, failing):
     assert_page(client.get("/"), 500, "Something broke on our side.")
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     ("method", "address", "status", "name"),
     [
@@ -159,11 +160,13 @@ def test_json_about_what_broke(client, failing):
     assert_json(client.get("/", headers=JSON), 500, "internal server error")
 
 
+@only_sqlite
 @pytest.mark.parametrize("accept", ["text/html", "*/*", "", "text/html,application/json;q=0.9", "nonsense"])
 def test_everybody_else_gets_a_page(client, accept):
     assert client.get("/nowhere", headers={"Accept": accept}).mimetype == "text/html"
 
 
+@only_sqlite
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("address", ["/nowhere", "/nowhere/", "/talk/x", "/auth/", "/talk/01", "/about/x"])
 def test_an_unknown_address_is_unknown_for_every_method(client, method, address):
@@ -174,6 +177,7 @@ def test_a_head_request_for_an_unknown_address_has_no_body(client):
     assert client.head("/nowhere").data == b""
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     ("asked", "answered"),
     [
@@ -201,6 +205,7 @@ def test_a_form_sent_to_the_other_address_is_sent_on(client):
     assert (answer.status_code, answer.location) == (308, "/auth/login")
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["//events/", "//about/", "///tags/", "//evil.example/", "/\\evil.example/"])
 def test_no_path_redirects_to_another_host(served, path):
     answer = served.get("/", environ_overrides={"PATH_INFO": path})
@@ -218,6 +223,7 @@ def test_a_page_of_a_fault_holds_the_id_of_the_request(served, failing):
     assert "<code>abc-1234567</code>" in answer.text
 
 
+@only_sqlite
 @pytest.mark.parametrize("address", ["/", "/nowhere"])
 def test_no_page_holds_the_place_where_an_id_belongs(served, failing, address):
     assert "request-id}}" not in served.get(address).text
@@ -328,6 +334,7 @@ def test_a_form_that_was_open_in_another_sign_in_is_refused(as_bob, bob):
     assert User.get_by_id(bob.id).name == "Bob"
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
@@ -425,6 +432,7 @@ def test_no_query_breaks_the_site(visitor, address, names, data):
     assert answer.status_code < 500
 
 
+@only_sqlite
 @in_one_database
 @given(st.binary(max_size=60))
 @example(b"page=\xff")
@@ -434,6 +442,7 @@ def test_no_bytes_in_place_of_a_query_break_the_site(visitor, query):
     assert answer.status_code < 500
 
 
+@only_sqlite
 @in_one_database
 @given(
     st.sampled_from(

@@ -6,6 +6,7 @@ from html import escape
 from html.parser import HTMLParser
 
 import pytest
+from conftest import only_sqlite
 from written import a_talk
 
 from models import Event, Link, Tag, TalkTag, User
@@ -90,6 +91,7 @@ def check(html):
     assert not [attributes for tag, attributes in elements if tag == "img" and attributes.get("src") == "x"]
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", PAGES)
 def test_words_are_only_words_to_a_visitor(client, words, path):
     answer = client.get(path)
@@ -98,6 +100,7 @@ def test_words_are_only_words_to_a_visitor(client, words, path):
     check(answer.text)
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", [*OWN_PAGES, "/talk/1", "/talk/3"])
 def test_words_are_only_words_to_who_is_signed_in(as_carol, words, path):
     answer = as_carol.get(path)
@@ -106,6 +109,7 @@ def test_words_are_only_words_to_who_is_signed_in(as_carol, words, path):
     check(answer.text)
 
 
+@only_sqlite
 def test_a_form_sent_back_holds_only_words(as_carol, words):
     fields = ("title", "description", "venue", "speakers", "date", "tags", "video", "links")
     answer = as_carol.submit("/new", **dict.fromkeys(fields, words))
@@ -114,11 +118,13 @@ def test_a_form_sent_back_holds_only_words(as_carol, words):
     check(answer.text)
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/", "/talk/1", "/event/event", "/tag/tag", "/user/speaker"])
 def test_a_title_is_shown_whole(client, words, path):
     assert words in Page(client.get(path).text).text
 
 
+@only_sqlite
 def test_a_hostile_address_is_only_an_address(client):
     for place in ("/nothing", "/?before=", "/tag/", "/auth/login?next="):
         answer = client.get(place + "%3Cscript%3Ealert(1)%3C/script%3E%22onerror=x")
@@ -126,6 +132,7 @@ def test_a_hostile_address_is_only_an_address(client):
         check(answer.text)
 
 
+@only_sqlite
 def test_a_stored_page_of_words_is_escaped_once(client, carol):
     a_talk(carol, title='Q&A: <b> & "c"', status="published")
 

@@ -6,6 +6,7 @@ import threading
 import mailed
 import pytest
 from aiosmtpd.smtp import AuthResult
+from conftest import only_sqlite
 from mailed import (
     Peer,
     confirmed,
@@ -90,6 +91,7 @@ def answering(answer):
     return answer_bob
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     ("peer", "said"),
     [
@@ -117,6 +119,7 @@ def test_what_may_pass_is_tried_again_with_the_same_message_id(three, tmp_path, 
     assert peer.taken[-1][1]["Message-ID"] == first.message_id
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     ("peer", "said"),
     [
@@ -147,6 +150,7 @@ def test_a_mail_that_is_too_big_for_the_server_is_given_up(three, tmp_path):
     assert "552" in mail_to(BOB).error
 
 
+@only_sqlite
 @pytest.mark.parametrize("do", [hang_up, take_and_hang_up], ids=["hangs up", "takes it and hangs up"])
 def test_in_doubt_it_is_tried_again_with_the_same_message_id(three, tmp_path, do):
     async def to_bob(peer, server, envelope):
@@ -164,6 +168,7 @@ def test_in_doubt_it_is_tried_again_with_the_same_message_id(three, tmp_path, do
     assert states() == {ADA: "sent", BOB: "sent", EVE: "sent"}
 
 
+@only_sqlite
 def test_a_server_that_says_nothing_is_tried_again_later(three, tmp_path, monkeypatch):
     monkeypatch.setattr(smtp, "TIMEOUT_SECONDS", 0.5)
     release = threading.Event()
@@ -198,6 +203,7 @@ def test_while_the_server_is_down_comments_are_collected(ada, talk, tmp_path):
     assert outgoing() == {ADA: [first.id, second.id]}
 
 
+@only_sqlite
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize("password", ["right", "wrong"])
 def test_a_wrong_password_loses_nothing(three, tmp_path, password):
@@ -210,9 +216,10 @@ def test_a_wrong_password_loses_nothing(three, tmp_path, password):
         done = flush(tmp_path, **server, MAIL_USERNAME="talks", MAIL_PASSWORD=password)
 
     assert done == ({"sent": 3} if password == "right" else {"later": 3})
-    assert peer.connections == (1 if password == "right" else peer.connections)
+    assert peer.connections == 1
 
 
+@only_sqlite
 def test_a_server_without_the_encryption_that_is_asked_for_gets_no_mail(three, tmp_path):
     peer = Peer()
     with serving(peer) as server:
@@ -221,6 +228,7 @@ def test_a_server_without_the_encryption_that_is_asked_for_gets_no_mail(three, t
     assert peer.taken == []
 
 
+@only_sqlite
 def test_a_connection_that_breaks_again_and_again_is_not_tried_for_each_mail(talk, tmp_path):
     confirmed(*(f"v{number}@example.org" for number in range(20)))
     for number in range(20):
@@ -284,6 +292,7 @@ def test_a_mail_that_ended_each_process_is_given_up(three, tmp_path):
     assert "ended" in mail_to(ADA).error
 
 
+@only_sqlite
 def test_an_address_with_letters_of_the_world_goes_where_the_server_can(ada, talk, tmp_path):
     User.update(email="äda@bücher.example").where(User.id == ada.id).execute()
     posted(talk)
@@ -297,6 +306,7 @@ def test_an_address_with_letters_of_the_world_goes_where_the_server_can(ada, tal
     assert "äda@" in str(mail["To"]).encode("utf-8", "surrogateescape").decode()
 
 
+@only_sqlite
 def test_an_address_with_letters_of_the_world_is_given_up_where_the_server_cannot(ada, talk, tmp_path):
     User.update(email="äda@example.org").where(User.id == ada.id).execute()
     posted(talk)
@@ -307,6 +317,7 @@ def test_an_address_with_letters_of_the_world_is_given_up_where_the_server_canno
     assert "SMTPUTF8" in OutboxMail.get().error
 
 
+@only_sqlite
 def test_many_such_addresses_do_not_keep_the_others(talk, tmp_path):
     addresses = [*(f"ä{number}@example.org" for number in range(5)), "z@example.org"]
     confirmed(*addresses)
@@ -336,6 +347,7 @@ def test_hundreds_of_mails_are_put_off_in_one_statement(talk, tmp_path, writes):
     assert len(writes) == 1
 
 
+@only_sqlite
 def test_a_domain_with_letters_of_the_world_goes_anywhere(ada, talk, tmp_path):
     User.update(email="ada@bücher.example").where(User.id == ada.id).execute()
     posted(talk)

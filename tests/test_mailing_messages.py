@@ -1,9 +1,11 @@
 """What a mail says, and what nobody can make it say."""
 
+import re
 from email.headerregistry import Address
 
 import mailed
 import pytest
+from conftest import only_sqlite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mailed import Peer, confirmed, decided, files, flush, later, plain, posted, serving
@@ -111,9 +113,10 @@ def test_a_question_that_was_approved_edited_and_waits_again_is_told_again(ada, 
     flush(tmp_path)
     decided(comment)
     Comment.update(body="Other", edited_at=utcnow()).execute()
+    comment = Comment.get_by_id(comment.id)
     with database.atomic():
         comment.move("approved", to="pending")
-        notifications.comment_waits(comment)
+        notifications.tell(comment)
 
     assert flush(tmp_path) == {"sent": 1}
 
@@ -124,11 +127,12 @@ def test_an_approval_undone_is_not_told_again_to_who_decides(ada, talk, tmp_path
     decided(comment)
     with database.atomic():
         comment.move("approved", to="pending")
-        notifications.comment_waits(comment)
+        notifications.tell(comment)
 
     assert flush(tmp_path) == {"dropped": 1}
 
 
+@only_sqlite
 def test_every_mail_can_be_stopped_by_one_click(three, tmp_path):
     flush(tmp_path, SITE_URL="https://talks.example.org")
 
@@ -136,8 +140,11 @@ def test_every_mail_can_be_stopped_by_one_click(three, tmp_path):
         assert mail["List-Unsubscribe"].startswith("<https://talks.example.org/unsubscribe/")
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert mail["List-Unsubscribe"].strip("<>") in plain(mail)
+    for path in tmp_path.glob("*.eml"):  # as it is sent: what reads it above would decode it
+        assert re.search(rb"^List-Unsubscribe: <https://[\w./-]+>\r\n", path.read_bytes(), re.MULTILINE)
 
 
+@only_sqlite
 def test_only_who_decides_gets_links_that_decide(three, tmp_path):
     flush(tmp_path)
 
@@ -145,6 +152,7 @@ def test_only_who_decides_gets_links_that_decide(three, tmp_path):
         assert ("/moderate/" in plain(mail)) == (mail["To"].addresses[0].addr_spec == ADA)
 
 
+@only_sqlite
 def test_the_link_that_decides_names_comment_and_moderator(ada, talk, tmp_path):
     comment = posted(talk)
     flush(tmp_path)
@@ -153,6 +161,7 @@ def test_the_link_that_decides_names_comment_and_moderator(ada, talk, tmp_path):
     assert notifications.read_moderate_token(main.app.secret_key, token) == {
         "comment": comment.id,
         "user": ada.id,
+        "of": "",
     }
 
 
@@ -177,6 +186,7 @@ HOSTILE = [
 ]
 
 
+@only_sqlite
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_can_write_a_header(name, ada, talk, tmp_path):
     comment = posted(talk)
@@ -203,6 +213,7 @@ def test_a_header_is_one_line_whatever_is_typed(text):
     assert messages.header(made) == made
 
 
+@only_sqlite
 def test_a_body_cannot_speak_as_the_site(ada, talk, tmp_path):
     posted(talk, body="Hello\n-- \nTalks. No more mail: http://evil.example")
     flush(tmp_path)
@@ -211,6 +222,7 @@ def test_a_body_cannot_speak_as_the_site(ada, talk, tmp_path):
     assert "> Talks. No more mail: http://evil.example" in lines
 
 
+@only_sqlite
 def test_many_comments_are_counted_not_listed(ada, talk, tmp_path):
     for number in range(messages.MOST_LISTED + 5):
         posted(talk, body=f"Question {number}.")
@@ -226,6 +238,7 @@ def test_titles_of_the_world_stand_in_the_subject(ada, tmp_path):
     assert only(tmp_path)["Subject"] == "[talks] Vera asks: 파이썬으로 배우는 데이터 과학 🐍 مقدمة"
 
 
+@only_sqlite
 def test_a_site_whose_sender_has_letters_of_the_world_sends(ada, talk, tmp_path):
     posted(talk)
     peer = Peer()

@@ -44,6 +44,7 @@ def is_told():
 # Stopping
 
 
+@only_sqlite
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_following_the_link_changes_nothing(client, stop, method):
     answer = client.open(stop, method=method.upper())
@@ -85,6 +86,7 @@ def test_the_page_says_when_it_is_stopped_and_begins_it_again(client, stop):
     assert Muted.select().count() == 0
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "token",
     [
@@ -124,6 +126,7 @@ def test_the_link_of_a_talk_that_is_gone_says_so(client, stop, talk, method):
     assert answer.status_code == 200
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["stop", "confirm"])
 def test_pages_with_a_token_are_kept_by_nobody_and_set_no_cookie(client, stop, path):
     if path == "confirm":
@@ -150,6 +153,7 @@ def test_an_address_is_confirmed_by_the_button_and_not_by_the_link(client, talk,
     assert MailAddress.get().confirmed_at
 
 
+@only_sqlite
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_bad_link_confirms_nothing(client, method):
     assert client.open("/confirm-mail/nonsense", method=method).status_code == 404
@@ -159,6 +163,7 @@ def test_a_bad_link_confirms_nothing(client, method):
 # Every link in a mail
 
 
+@only_sqlite
 def test_every_link_in_a_mail_leads_to_a_page(client, bob, talk, folder):
     confirmed("eve@example.org")
     mailed.a_comment(talk, bob, notify=True, status="approved")
@@ -195,6 +200,7 @@ def test_administrators_see_what_waits_failed_and_was_written(as_carol, ada, bob
     assert page.index("Given up</h2>") < page.index("Waiting</h2>") < page.index("Written</h2>")
 
 
+@only_sqlite
 def test_a_written_mail_can_be_read_with_its_links(as_carol, talk, folder):
     posted(talk, name="Vera", body="Why?<script>alert(1)</script>")
     flush(folder)
@@ -230,10 +236,12 @@ def test_a_mail_that_was_given_up_is_tried_again_at_a_click(as_carol, talk, fold
     assert as_carol.submit(path, "/mailbox").status_code == 404
 
 
+@only_sqlite
 def test_an_empty_mailbox_says_what_it_is_for(as_carol, folder):
     assert "No mail" in as_carol.get("/mailbox").text
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/mailbox", "/mailbox/20260101T000000Z-00000000.eml"])
 def test_nobody_else_sees_it(client, as_bob, path):
     assert client.get(path).status_code == 303

@@ -9,25 +9,21 @@ import sys
 import threading
 from collections import Counter
 
+import hasty
 import live
 import mailed
 import pytest
+from hasty import everything_is_sent, holder
 from mailed import Peer, posted, serving
 from written import a_talk
 
 import models
-from models import Lease, OutboxMail, utcnow
+from models import Lease
 from talks import smtp
 from talks.mailing import background, outbox
 
 pytestmark = pytest.mark.server
 
-# In the gunicorn.conf.py of the site that is tested, so that nobody has to wait a minute.
-HASTE = """
-from talks.mailing import outbox
-background.LEASE_SECONDS, background.POLL_SECONDS = 2, 0.2
-outbox.CLAIM_SECONDS, outbox.RENEW_SECONDS = 3, 1
-"""
 FOLLOWERS = 40
 
 
@@ -49,19 +45,8 @@ def mail_server(peer):
 
 @pytest.fixture
 def make_site(database, tmp_path, mail_server):
-    """Makes sites on the test's database whose flush is in a hurry; stops them in the end."""
-    made = []
-
-    def make(**settings):
-        settings = {"SECRET_KEY": "secret", "DATABASE_URL": database.url, "MAIL_FLUSH_INTERVAL": 1} | settings
-        made.append(live.Site(tmp_path / f"site{len(made)}", **mail_server | settings))
-        with open(made[-1].house / "gunicorn.conf.py", "a") as file:
-            file.write(HASTE)
-        return made[-1]
-
-    yield make
-    for site in made:
-        site.stop()
+    with hasty.sites(database, tmp_path, **mail_server) as make:
+        yield make
 
 
 def follow(talk):
@@ -71,16 +56,6 @@ def follow(talk):
     for address in addresses:
         mailed.a_comment(talk, email=address, notify=True, status="approved")
     return sorted(addresses)
-
-
-def everything_is_sent():
-    return not OutboxMail.select().where(OutboxMail.sent_at.is_null()).exists()
-
-
-def holder():
-    """The process that sends, as long as its lease lasts."""
-    lease = Lease.get_or_none(Lease.until > utcnow())
-    return lease and int(lease.holder.split()[-2])
 
 
 def answers(site):

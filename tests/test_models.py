@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import peewee
 import pytest
+from conftest import only_sqlite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -173,6 +174,7 @@ def test_who_sees_a_talk(people, role, seen):
     assert {talks[talk.id] for talk in Talk.visible_to(people[role])} == seen
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "role, may_edit, owns",
     [
@@ -191,6 +193,7 @@ def test_who_changes_a_talk(people, role, may_edit, owns, status):
     assert talk.owned_by(people[role]) is owns
 
 
+@only_sqlite
 def test_an_owner_who_may_no_longer_publish_changes_nothing(people):
     talk, owner = the_talk_of(people, "published"), people["owner"]
     owner.is_speaker = False
@@ -406,6 +409,7 @@ def test_c_and_its_children_are_three_tags(database):
     assert len({Tag.named(name).slug for name in ("C", "C++", "C#")}) == 3
 
 
+@only_sqlite
 @pytest.mark.parametrize("name", ["", "???", "  "])
 def test_a_tag_of_signs_only_is_refused(database, name):
     with pytest.raises(ValueError, match="neither letter nor digit"):

@@ -225,7 +225,7 @@ def test_who_is_told_again_of_the_same_comment_has_it_once_in_the_mail(bob, talk
     a_comment(talk, bob, notify=True, status="approved")
     comment = posted(talk, status="approved")
     with database.atomic():
-        notifications.comment_shown(comment)
+        notifications.tell(comment)
 
     assert outgoing() == {"bob@example.org": [comment.id]}
 

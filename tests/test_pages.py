@@ -1,11 +1,13 @@
 """Flat pages: what the folder holds is served, and nothing else."""
 
 import pytest
+from conftest import only_sqlite
 
 from talks import pages
 from talks.pages import read_page
 
 
+@only_sqlite
 @pytest.mark.parametrize("name", sorted(pages.PAGES))
 def test_every_page_is_served_under_its_name(client, name):
     answer = client.get(f"/{name}")
@@ -18,6 +20,7 @@ def test_every_file_in_the_folder_is_a_page():
     assert len(pages.PAGES) == len(list(pages.CONTENT.rglob("*.md"))) > 0
 
 
+@only_sqlite
 @pytest.mark.parametrize("name", sorted(pages.PAGES))
 def test_the_form_with_a_slash_leads_to_the_one_without(client, name):
     answer = client.get(f"/{name}/?a=1")
@@ -25,6 +28,7 @@ def test_the_form_with_a_slash_leads_to_the_one_without(client, name):
     assert (answer.status_code, answer.location) == (308, f"/{name}?a=1")
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "path",
     ["/unknown", "/abou", "/about2", "/about.md", "/help/unknown", "/../app", "/about%00", "/%2e%2e/app.py"],
@@ -34,6 +38,7 @@ def test_an_unknown_name_is_not_found_whatever_the_method(client, path, method):
     assert client.open(path, method=method).status_code == 404
 
 
+@only_sqlite
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_a_page_is_only_read(client, method):
     answer = client.open("/about", method=method)
@@ -41,10 +46,12 @@ def test_a_page_is_only_read(client, method):
     assert answer.status_code == 405 and "GET" in answer.headers["Allow"]
 
 
+@only_sqlite
 def test_a_post_to_a_page_is_refused(client):
     assert client.post("/about").status_code == 405
 
 
+@only_sqlite
 def test_a_page_can_be_asked_for_its_head_alone(client):
     answer = client.head("/about")
 

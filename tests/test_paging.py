@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qsl
 
 import pytest
+from conftest import only_sqlite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import NotFound
@@ -64,6 +65,7 @@ def test_a_list_by_moments_is_walked_both_ways(seven):
     assert walk(CHANGED, "previous", page(CHANGED, page="3")) == [[1], [4, 3, 2], [7, 6, 5]]
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "key", ["2019", "", "x", "x.1", "2019.1", "2019-13-01.1", "2019-01-01T00:00:00+02:00.1", "9" * 300]
 )
@@ -99,6 +101,7 @@ def test_going_back_past_the_start_shows_the_first_page(seven):
     assert page(NEWEST, after="2021").items == page(NEWEST).items
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "args",
     [{"page": word} for word in ("0", "-1", "99999999999", "abc", "", "1001", "4", "١", "1.0", " 1")]
@@ -110,6 +113,7 @@ def test_a_page_that_is_not_there_is_not_found(seven, args):
         page(NEWEST, **args)
 
 
+@only_sqlite
 def test_only_named_arguments_stay_in_the_links(seven):
     found = paginate(Talk.published(), NEWEST, {"year": "2020", "evil": "1"}, 3, keep=("year",))
 
@@ -144,6 +148,7 @@ def test_a_key_is_read_as_it_was_written(value, number):
     assert parse_key(f"{value}.{number}") == (value, number)
 
 
+@only_sqlite
 @pytest.mark.parametrize("key", ["x", "1e3", "-1", "2019-01-01", "٣", "9" * 40])
 def test_a_list_by_number_has_no_page_of_another_kind(seven, key):
     by_id = Order(Talk.id, Talk.id)

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 from browsing import Form, form_of, write
-from conftest import person
+from conftest import only_sqlite, person
 from written import a_talk, names_of, reloaded, rows
 
 import main
@@ -31,6 +31,7 @@ def sent_talks():
 # Who may
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/new", "/edit/1", "/mine"])
 def test_a_visitor_signs_in_and_comes_back(client, ada, path):
     a_talk(ada)
@@ -42,6 +43,7 @@ def test_a_visitor_signs_in_and_comes_back(client, ada, path):
     assert (back.status_code, back.location) == (303, path)
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/new", "/edit/1", "/mine"])
 def test_a_member_is_refused(as_bob, ada, path):
     a_talk(ada, status="published")
@@ -50,6 +52,7 @@ def test_a_member_is_refused(as_bob, ada, path):
     assert answer.status_code == 403 and "Only speakers publish talks here" in answer.text
 
 
+@only_sqlite
 @pytest.mark.parametrize("status, answer", [("published", 403), ("draft", 404), ("deleted", 404)])
 @pytest.mark.parametrize("act", ["", "/publish", "/unpublish", "/delete", "/restore"])
 def test_another_speaker_changes_nothing(as_ada, status, answer, act):
@@ -83,11 +86,13 @@ def test_an_unknown_talk_is_not_found(as_ada):
     assert as_ada.submit("/edit/99/publish", page="/new").status_code == 404
 
 
+@only_sqlite
 @pytest.mark.parametrize("act", ["publish", "unpublish", "delete", "restore"])
 def test_a_link_alone_moves_nothing(as_ada, ada, act):
     assert as_ada.get(f"/edit/{a_talk(ada).id}/{act}").status_code == 405
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/new", "/edit/1", "/edit/1/publish", "/edit/1/delete"])
 def test_a_post_without_the_forms_token_is_refused(as_ada, ada, path):
     a_talk(ada)
@@ -197,6 +202,7 @@ def test_the_pages_of_ones_published_talks_lead_both_ways(as_ada, ada, monkeypat
     assert walk("/mine?page=3", "prev") == [["0"], ["2", "1"], ["4", "3"]]
 
 
+@only_sqlite
 @pytest.mark.parametrize("query", ["before=2019", "after=2019", "before=x.1", "after="])
 def test_a_page_of_ones_talks_that_is_not_there_is_not_found(as_ada, query):
     assert as_ada.get(f"/mine?{query}").status_code == 404

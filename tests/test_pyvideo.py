@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import pytest
 from archived import RECORD, VIDEO, columns, load, record, write
+from conftest import only_sqlite
 
 from models import Alias, Event, Link, Tag, Talk, TalkSpeaker, User
 from talks.exchange import pyvideo
@@ -69,6 +70,7 @@ def test_a_peertube_address_plays_where_its_host_is_known(database, tmp_path):
     assert Talk.get().video_url and not Link.select().where(Link.kind == "video").exists()
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "address", ["/slides/x.pdf", "javascript:alert(1)", "ftp://example.org/x", "x" * 3000, ""]
 )
@@ -252,6 +254,7 @@ BROKEN = {
 }  # fmt: skip
 
 
+@only_sqlite
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_a_broken_record_is_skipped_and_reported(database, tmp_path, broken):
     report = load(tmp_path, {"a": RECORD, "broken": broken, "z": RECORD})
@@ -286,6 +289,7 @@ def test_a_record_listed_later_is_pointed_out_and_not_touched(database, tmp_path
     assert "still published" in report.notes[0][1]
 
 
+@only_sqlite
 @pytest.mark.parametrize("data", ["{", "{}", "[[1]]", "3"])
 def test_a_broken_list_of_unpublished_records_stops_everything(database, tmp_path, data):
     (tmp_path / "NO_PUBLISH.json").write_text(data)
@@ -347,6 +351,7 @@ def test_names_of_signs_only_are_different_people(database):
     assert profile_named("???") == profile_named("???") != profile_named("!!!")
 
 
+@only_sqlite
 @pytest.mark.parametrize("name", ["", " ", "x" * 129])
 def test_a_name_that_is_none_is_refused(database, name):
     with pytest.raises(ValueError, match="128"):

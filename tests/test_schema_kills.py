@@ -1,23 +1,23 @@
 """Whoever is killed while a schema evolves loses nothing, and whoever comes second finds nothing to do."""
 
-import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import versions
 from conftest import ENGINES, opened
 from live import clean_environment, dying_with_us, wait_for
+from reliability import IS_SOAK, record
 
 from schema_evolve import _engine, plan, run
 from talks.databases import open_database, patiently
 
-IS_SOAK = os.environ.get("TALKS_SOAK") == "1"
 KILLS = 50 if IS_SOAK else 3
 PAIRS = 10 if IS_SOAK else 1
 
@@ -189,6 +189,7 @@ def test_whoever_is_killed_leaves_what_was_or_what_was_to_be(original, copied, t
     with opened(whole) as database:
         after = state(database)
     assert is_intact(after[1])
+    found = Counter()
     for number in range(KILLS):
         url = copied()
         moment = (number + random.random()) / KILLS * lasts
@@ -199,11 +200,13 @@ def test_whoever_is_killed_leaves_what_was_or_what_was_to_be(original, copied, t
             left = state(database)
             assert is_intact(left[1]), moment
             # MariaDB commits each statement.
+            found["before" if left == before else "after" if left == after else "between"] += 1
             assert original.engine == "mariadb" or left in (before, after), moment
             models = versions.second(database)
             assert run(plan(database, models), versions.ALL, tmp_path) == []
             assert plan(database, models) == []
             assert state(database) == after
+    record("schema", original.engine, KILLS, found["before"], found["after"], found["between"])
 
 
 def test_of_two_that_begin_at_once_one_applies_and_one_finds_nothing_to_do(original, copied, tmp_path):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from asked import EVE, a_comment, an_open_talk, asked, form_under, send, sent_back, whole
-from conftest import person
+from conftest import only_sqlite, person
 
 from models import BlockedWord, Comment, Refusal, utcnow
 from talks import comments, spam
@@ -41,6 +41,7 @@ def test_a_field_that_people_do_not_see_catches_programs(talk):
     assert not Comment.select().exists()
 
 
+@only_sqlite
 def test_who_filled_in_that_field_by_hand_can_empty_it(client, talk):
     answer = send(client, talk, body="How?", homepage="mine", **EVE)
 
@@ -114,6 +115,7 @@ def test_a_network_writes_so_much_in_ten_minutes(talk):
     assert asked(talk, network="elsewhere")
 
 
+@only_sqlite
 def test_too_many_is_429_and_the_text_is_kept(client, talk):
     for number in range(spam.PER_PERSON):
         a_comment(talk, body=str(number))
@@ -139,6 +141,7 @@ def test_links_over_a_number_wait(talk, trusted):
     assert asked(talk, FOUR_LINKS.rpartition(" ")[0], author=trusted).status == "approved"
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "body", ["Buy CASINO chips", "see https://www.casino.example/x", "ｃａｓｉｎｏ", "ca\u200bsino"]
 )
@@ -148,6 +151,7 @@ def test_a_blocked_word_waits(talk, trusted, body):
     assert asked(talk, body, author=trusted).status == "pending"
 
 
+@only_sqlite
 def test_a_blocked_word_within_another_does_not_wait(talk):
     BlockedWord.create(word="ass")
 
@@ -161,6 +165,7 @@ def test_a_blocked_word_in_name_or_address_waits(talk, values):
     assert asked(talk, **values).status == "pending"
 
 
+@only_sqlite
 @pytest.mark.parametrize("word", ["", "  ", "*", "(", "a|b", ".*", "\\", "[a"])
 def test_an_odd_word_blocks_nothing_else(talk, word):
     BlockedWord.create(word=word)
@@ -195,6 +200,7 @@ def test_many_refusals_of_one_network_share_a_row(talk):
     assert sum(row.times for row in rows) == spam.ROWS_AN_HOUR + 5
 
 
+@only_sqlite
 def test_what_a_person_forgot_is_no_spam(client, talk):
     send(client, talk, body="", **EVE)
 
@@ -218,5 +224,6 @@ def test_a_speaker_is_a_member_under_another_talk(talk):
     assert asked(talk, FOUR_LINKS, author=person("eve", is_speaker=True)).status == "pending"
 
 
+@only_sqlite
 def test_the_form_has_the_field_that_people_do_not_see(client, talk):
     assert form_under(client, talk)["homepage"] == ""

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import pytest
 from browsing import Form, form_of, write
+from conftest import only_sqlite
 from written import a_talk
 
 from models import Alias, Event, User
@@ -45,6 +46,7 @@ def test_a_year_shows_its_talks_only(client, ada):
     assert titles(client.get("/user/ada?year=2020")) == ["2020-12-31 23:59:00", "2020-01-01"]
 
 
+@only_sqlite
 @pytest.mark.parametrize("year", ["", "0", "0000", "20", "20200", "abcd", "２０２０", "-202", "2020'"])
 def test_what_is_no_year_is_not_found(client, ada, year):
     assert client.get("/user/ada", query_string={"year": year}).status_code == 404
@@ -207,6 +209,7 @@ def test_a_profile_saved_without_a_change_is_the_same(as_bob, bob):
     assert User.select().dicts().get() == before
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "field, value, said",
     [
@@ -231,6 +234,7 @@ def test_what_cannot_be_kept_is_refused_beside_its_field(as_bob, bob, field, val
     assert User.get_by_id(bob.id).name == "Bob"
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "field", ["is_admin", "is_speaker", "username", "email", "password_hash", "talk_count"]
 )
@@ -242,6 +246,7 @@ def test_other_columns_cannot_be_written(as_bob, bob, field):
     assert User.select().dicts().get() == before
 
 
+@only_sqlite
 def test_a_profile_without_the_forms_token_is_refused(as_bob, bob):
     assert as_bob.post("/profile", data={"name": "Forged"}).status_code == 400
     assert User.get_by_id(bob.id).name == "Bob"
@@ -251,6 +256,7 @@ def test_the_form_shows_what_is_kept(as_bob):
     assert form_of(as_bob, "/profile")["name"] == "Bob"
 
 
+@only_sqlite
 def test_a_hostile_bio_is_cleaned(as_bob):
     write(as_bob, "/profile", bio='<script>alert(1)</script><a href="javascript:alert(1)" onclick="x">x</a>')
 

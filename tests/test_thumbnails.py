@@ -7,6 +7,7 @@ import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from conftest import only_sqlite
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
@@ -142,6 +143,7 @@ def test_only_published_talks_get_a_picture(host, fetch, status):
     assert host.asked == []
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "url",
     [
@@ -167,6 +169,7 @@ def test_nothing_but_a_known_host_is_asked(host, fetch, tmp_path, url):
     assert copied(talk, tmp_path) == (False, False)
 
 
+@only_sqlite
 def test_without_tls_nothing_is_asked(host, database, tmp_path):
     talk_with(host.serves("/a.jpg", picture()))
 
@@ -174,6 +177,7 @@ def test_without_tls_nothing_is_asked(host, database, tmp_path):
     assert host.asked == []
 
 
+@only_sqlite
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(host, fetch, tmp_path, status):
     target = host.serves("/b.jpg", picture())
@@ -184,6 +188,7 @@ def test_a_redirect_is_not_followed(host, fetch, tmp_path, status):
     assert copied(talk, tmp_path) == (False, False)
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "body",
     [
@@ -206,6 +211,7 @@ def test_what_is_not_a_picture_is_not_kept(host, fetch, tmp_path, body):
     assert copied(talk, tmp_path) == (False, False)
 
 
+@only_sqlite
 def test_what_a_browser_would_run_is_not_kept(host, fetch, tmp_path):
     talk = talk_with(host.serves("/a.jpg", SVG, **{"Content-Type": "image/jpeg"}))
 
@@ -213,6 +219,7 @@ def test_what_a_browser_would_run_is_not_kept(host, fetch, tmp_path):
     assert copied(talk, tmp_path) == (False, False)
 
 
+@only_sqlite
 def test_a_file_that_is_too_large_is_not_kept(host, fetch, monkeypatch):
     content = picture()
     talk_with(host.serves("/a.jpg", content))
@@ -223,6 +230,7 @@ def test_a_file_that_is_too_large_is_not_kept(host, fetch, monkeypatch):
     assert fetch() == "1 pictures copied, 0 failed."
 
 
+@only_sqlite
 def test_a_file_without_end_is_read_up_to_the_limit(host, fetch, monkeypatch):
     talk_with(host.serves("/a.jpg", b"\xff" * 2_000_000, **{"Content-Length": str(10**15)}))
     monkeypatch.setattr(thumbnails, "MOST_BYTES", 1000)
@@ -304,6 +312,7 @@ def test_no_bytes_break_the_copying(format, place, noise):
     assert made.startswith(b"\xff\xd8")
 
 
+@only_sqlite
 def test_a_host_that_fails_five_times_is_left_alone(host, fetch):
     for number in range(8):
         talk_with(host.serves(f"/{number}.jpg", status=503))
@@ -329,6 +338,7 @@ def test_pictures_that_are_gone_do_not_keep_the_others_away(host, fetch):
     assert fetch() == "1 pictures copied, 8 failed."
 
 
+@only_sqlite
 @pytest.mark.parametrize("body", [b"nonsense\r\n\r\n", b"", b"HTTP/1.1 999999999 x\r\n\r\n"])
 def test_a_host_that_speaks_no_http_is_a_failure_and_no_fault_of_ours(host, fetch, body):
     talk_with(host.serves("/a.jpg", body, status=None))
@@ -336,6 +346,7 @@ def test_a_host_that_speaks_no_http_is_a_failure_and_no_fault_of_ours(host, fetc
     assert fetch() == "0 pictures copied, 1 failed."
 
 
+@only_sqlite
 def test_a_host_that_is_not_there_is_a_failure(host, fetch, tmp_path):
     talk = talk_with(host.serves("/a.jpg", picture()))
     host.server.server_close()
@@ -344,6 +355,7 @@ def test_a_host_that_is_not_there_is_a_failure(host, fetch, tmp_path):
     assert copied(talk, tmp_path) == (False, False)
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", ["/a b.jpg", "/\x7f.jpg", "/\xe9.jpg", "/\r\nX: y"])
 def test_an_address_that_cannot_be_asked_is_a_failure(host, fetch, path):
     talk_with(host.address + path)
@@ -360,6 +372,7 @@ def kept(client, host, fetch, monkeypatch, tmp_path):
     return talk
 
 
+@only_sqlite
 def test_a_copied_picture_is_served_from_here(client, kept):
     with client.get(f"/thumbnail/{kept.id}.jpg") as answer:
         assert answer.status_code == 200
@@ -378,12 +391,14 @@ def test_the_picture_of_a_talk_that_is_not_published_is_not_served(client, as_ca
     assert as_carol.get(f"/thumbnail/{kept.id}.jpg").status_code == 404
 
 
+@only_sqlite
 def test_a_picture_that_was_removed_from_the_folder_is_not_found(client, kept, tmp_path):
     (tmp_path / "thumbnails" / f"{kept.id}.jpg").unlink()
 
     assert client.get(f"/thumbnail/{kept.id}.jpg").status_code == 404
 
 
+@only_sqlite
 @pytest.mark.parametrize("name", ["2", "0", "01", "-1", "x", "..%2f..%2fsecret_key", "9" * 30, ""])
 def test_there_is_no_other_picture(client, kept, name):
     assert client.get(f"/thumbnail/{name}.jpg").status_code == 404

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
-from conftest import person
+from conftest import only_sqlite, person
 from written import a_talk
 
 from models import Event, Link, Tag, Talk, TalkTag
@@ -99,6 +99,7 @@ def test_a_year_of_the_timeline_is_reached_by_its_link(client):
     assert ids(client.get("/?before=2022").text) == [new.id, old.id]
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("number", NO_PAGES)
 def test_a_page_that_is_not_there_is_not_found(client, ada, path, number):
@@ -108,12 +109,12 @@ def test_a_page_that_is_not_there_is_not_found(client, ada, path, number):
 
 
 @pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize("key", ["before", "after"])
-@pytest.mark.parametrize("value", ["", "%00", ".", "a.b", f"2020.{10**20}", "😀.1", "x" * 400, "'--"])
-def test_a_key_that_nobody_gave_is_no_error(client, ada, path, key, value):
+def test_a_key_that_nobody_gave_is_no_error(client, ada, path):
     tagged(a_talk(ada, status="published", event=Event.create(slug="e", title="E")), "Python")
 
-    assert client.get(f"{path}?{key}={value}").status_code in (200, 404)
+    for value in ("", "%00", ".", "a.b", f"2020.{10**20}", "😀.1", "x" * 400, "'--"):
+        for key in ("before", "after"):
+            assert client.get(f"{path}?{key}={value}").status_code in (200, 404), (key, value)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,7 @@ def test_what_there_is_not_is_not_found(client, path):
     assert client.get(path).status_code == 404
 
 
+@only_sqlite
 @pytest.mark.parametrize("slug", ["any-slug", "7", "ключ", "-", "%00", "a%20b"])
 def test_a_talk_with_a_slug_leads_to_its_one_address(client, slug):
     answer = client.get(f"/talk/1-{slug}")
@@ -132,6 +134,7 @@ def test_a_talk_with_a_slug_leads_to_its_one_address(client, slug):
     assert (answer.status_code, answer.location) == (308, "/talk/1")
 
 
+@only_sqlite
 @pytest.mark.parametrize("path", [*LISTS, "/talk/1"])
 def test_each_page_has_a_head_and_sets_no_cookie_for_visitors(client, ada, path):
     tagged(a_talk(ada, status="published", event=Event.create(slug="e", title="E")), "Python")
@@ -250,6 +253,7 @@ def directives(answer):
     return dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
 
 
+@only_sqlite
 @pytest.mark.parametrize(
     "columns, frames, media",
     [
@@ -292,6 +296,7 @@ def frames(elements):
     return [attributes["src"] for tag, attributes in elements if tag == "iframe"]
 
 
+@only_sqlite
 def test_a_player_waits_for_a_click(client):
     page = Elements(client.get(f"/talk/{published(video_url=YOUTUBE, slides_url=DECK).id}").text)
 
@@ -303,6 +308,7 @@ def test_a_player_waits_for_a_click(client):
     ]
 
 
+@only_sqlite
 @pytest.mark.parametrize("kind, host", [("video", "www.youtube-nocookie.com"), ("slides", "speakerdeck.com")])
 def test_without_scripts_one_player_is_asked_for(client, kind, host):
     talk = published(video_url=YOUTUBE, slides_url=DECK)
@@ -312,6 +318,7 @@ def test_without_scripts_one_player_is_asked_for(client, kind, host):
     assert len(sources) == 1 and sources[0].startswith(f"https://{host}/")
 
 
+@only_sqlite
 @pytest.mark.parametrize("play", ["", "x", "video ", "slides", "title", "__class__"])
 def test_nothing_plays_that_is_not_there(client, play):
     talk = published(video_url=YOUTUBE)
@@ -329,6 +336,7 @@ ODD = [
 ]
 
 
+@only_sqlite
 def test_odd_addresses_of_an_archive_never_become_links(client, tmp_path):
     videos = tmp_path / "odd" / "videos"
     videos.mkdir(parents=True)
@@ -347,6 +355,7 @@ def test_odd_addresses_of_an_archive_never_become_links(client, tmp_path):
             assert re.match(r"/(?!/)|\?|#|https?://|$", given.get("href") or "")
 
 
+@only_sqlite
 def test_an_address_that_no_player_fits_is_a_plain_link(client):
     text = client.get(f"/talk/{published(video_url='https://odd.example/a').id}").text
 

@@ -88,3 +88,16 @@ def test_a_language_has_its_english_name_and_an_unknown_one_its_code():
 def test_a_count_agrees_with_its_noun():
     assert [wording.count(n, "talk") for n in (0, 1, 1204)] == ["0 talks", "1 talk", "1,204 talks"]
     assert [wording.count(n, "entry") for n in (0, 1, 2)] == ["0 entries", "1 entry", "2 entries"]
+
+
+@pytest.mark.parametrize(
+    "address, link",
+    [
+        ("ann+talks@example.org", "mailto:ann%2Btalks@example.org"),
+        ("ann?bcc=eve@example.org", "mailto:ann%3Fbcc%3Deve@example.org"),
+        ("ann&cc=eve@example.org", "mailto:ann%26cc%3Deve@example.org"),
+        ("zoë@example.org", "mailto:zo%C3%AB@example.org"),
+    ],
+)
+def test_a_link_writes_to_one_address(address, link):
+    assert wording.mailto(address) == link

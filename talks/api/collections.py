@@ -23,15 +23,14 @@ def per_page(setting):
     return int(sent)
 
 
-def choice(name, **values):
-    """What an argument of the query says, one of `values`; that of "" when it is not there."""
+def choice(name, missing, **values):
+    """What an argument of the query says, one of `values`; `missing` when it is not there."""
     sent = request.args.get(name)
     if sent is None:
-        return values.pop("missing")
-    known = {key: value for key, value in values.items() if key != "missing"}
-    if sent not in known:
-        raise ApiError(400, f"{name}: use {' or '.join(known)}.")
-    return known[sent]
+        return missing
+    if sent not in values:
+        raise ApiError(400, f"{name}: use {' or '.join(values)}.")
+    return values[sent]
 
 
 def collection(plural, query, order, number, count, shape, keep=()):

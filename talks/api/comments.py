@@ -12,6 +12,7 @@ from talks.api.deciding import DONE, at
 from talks.api.errors import ApiError
 from talks.api.sending import form_of, needed_object
 from talks.paging import Order
+from talks.spam import Refused
 
 bp = Blueprint("comments", __name__)
 
@@ -54,9 +55,10 @@ def all_as_json(rows, user):
 
 def found(comment_id, user):
     """A comment that `user` may read, whole. Raises ApiError."""
-    if Comment.visible_to(user).where(Comment.id == comment_id).exists():
-        return comments.whole(comment_id)
-    raise ApiError(404, "There is no such comment.")
+    comment = comments.readable(comment_id, user)
+    if comment is None:
+        raise ApiError(404, "There is no such comment.")
+    return comment
 
 
 def existing(comment_id):
@@ -64,7 +66,7 @@ def existing(comment_id):
     comment = comments.whole(comment_id)
     if comment is None:
         raise ApiError(404, "There is no such comment.")
-    deciding.refuse_changed(tag(comment), "comment")
+    deciding.refuse_changed(comment, tag(comment))
     return comment
 
 
@@ -127,7 +129,7 @@ def edit(comment_id):
     form = form_of(BodyForm, needed_object(), body=str)
     try:
         return one(comments.edit(comment, form.body.data), user)
-    except comments.Refused as refusal:
+    except Refused as refusal:
         raise ApiError(403, str(refusal)) from None
 
 

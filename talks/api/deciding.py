@@ -29,10 +29,14 @@ def one(shown, tag, status=200):
     return response
 
 
-def refuse_changed(tag, what):
-    """Raise ApiError if the client acts on an earlier version than that of `tag`."""
+def refuse_changed(thing, tag):
+    """Raise ApiError if the client acts on an earlier version than that of `tag`, or on another text."""
+    what = "comment" if thing.KIND == "comment" else "entry"
     if request.if_match and tag not in request.if_match:
         raise ApiError(412, f"The {what} was changed since you read it. Read it again.")
+    sent = identity.json_object() or {}
+    if "edited_at" in sent and sent["edited_at"] not in (thing.edition, thing.edition or None):
+        raise ApiError(409, f"Its author changed the {what} since you read it. Read it again.")
 
 
 def decide(act, thing, user, *more):

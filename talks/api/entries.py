@@ -67,7 +67,7 @@ def found(entry_id, user):
 def existing(entry_id, user):
     """An entry that `user` may read, to be written to. Raises ApiError."""
     entry = found(entry_id, user)
-    deciding.refuse_changed(tag(entry), "entry")
+    deciding.refuse_changed(entry, tag(entry))
     return entry
 
 

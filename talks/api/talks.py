@@ -10,6 +10,7 @@ from talks.api.collections import choice, collection, per_page
 from talks.api.comments import all_as_json, one, url_of
 from talks.api.errors import ApiError
 from talks.api.sending import form_of, needed_object
+from talks.spam import Refused
 from talks.threads import BY_NUMBER
 
 bp = Blueprint("talks", __name__)
@@ -49,7 +50,7 @@ def ask(talk_id):
     form = form_of(CommentForm, needed_object(), body=str, parent=int, notify=bool)
     try:
         comment = comments.post(talk, user, form.values(), networks.of_request())
-    except comments.Refused as refusal:
+    except Refused as refusal:
         status = STATUS.get(refusal.reason, 422)
         fields = {refusal.field or "body": [str(refusal)]} if status == 422 else None
         raise ApiError(status, str(refusal), fields) from None

@@ -8,12 +8,12 @@ import os
 import secrets
 import socket
 import threading
-from pathlib import Path
 
 from peewee import PeeweeException
 
 from models import Lease, database
 from talks.mailing.outbox import Flush
+from talks.smtp import folder_in
 
 NAME = "flush-mail"
 LEASE_SECONDS = 40  # and POLL_SECONDS: another process goes on within a minute
@@ -29,7 +29,7 @@ class Flusher:
     def __init__(self, app):
         self.app = app
         self.interval = app.config["MAIL_FLUSH_INTERVAL"]
-        self.folder = Path(app.instance_path) / "mail"
+        self.folder = folder_in(app.instance_path)
         self.holder = f"{socket.gethostname()[:32]} {os.getpid()} {secrets.token_hex(4)}"
         self.ended = threading.Event()
         self.complained = False

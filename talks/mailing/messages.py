@@ -4,7 +4,7 @@ Templates stand in `email/<kind>/`: subject.txt, body.txt, body.html. They are r
 """
 
 import unicodedata
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
@@ -22,6 +22,18 @@ SUBJECT_LENGTH, NAME_LENGTH = 150, 64
 OVERRIDES = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+class OnOneLine(UnstructuredHeader):
+    """A header that is sent as it is: folded, a long address turns into words that nobody can follow."""
+
+    def fold(self, *, policy):
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("list-unsubscribe", OnOneLine)
+POLICY = SMTP.clone(header_factory=HEADERS)
+
+
 def message_of(mail, comments):
     """The EmailMessage of an outbox row that lists `comments`; None when there is nothing to write any more.
 
@@ -32,7 +44,7 @@ def message_of(mail, comments):
     if values is None:
         return None
     values["site_name"] = config["SITE_NAME"]
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=POLICY)
     message["From"] = mailbox(*parseaddr(config["MAIL_SENDER"]))
     message["To"] = mailbox(mail.to_name, mail.to_email)
     message["Subject"] = header(config["MAIL_SUBJECT_PREFIX"] + rendered(mail, "subject.txt", values))

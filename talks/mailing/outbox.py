@@ -9,20 +9,18 @@ import contextlib
 import smtplib
 from collections import Counter, defaultdict
 from datetime import timedelta
-from pathlib import Path
 
 from flask import current_app
 from peewee import PeeweeException, chunked
 
 from models import OutboxMail, utcnow
 from talks.mailing.messages import message_of, sender_address
-from talks.notifications import LISTED, is_wanted, listed
-from talks.smtp import Sender, Unreachable, for_the_wire, is_final, reason
+from talks.notifications import LISTED, ROWS, is_wanted, listed
+from talks.smtp import Sender, Unreachable, folder_in, for_the_wire, is_final, reason
 
 PAUSES = (1, 3, 10, 30, 60, 180, *[360] * 7)  # minutes before each further try: two days in all
 CLAIM_SECONDS = 60  # without a sign of life a claim is void; more than one step with the server takes
 RENEW_SECONDS = 10
-ROWS = 500  # in one statement
 LOST_IN_A_ROW = 3  # mails at which the connection broke: the server is in trouble, not the mail
 ERROR_LENGTH = OutboxMail.error.max_length
 
@@ -136,7 +134,7 @@ class Flush:
 
 def flush(config, instance_path):
     """Send what waits, however short; returns a sentence about it. For commands."""
-    done = Flush(Path(instance_path) / "mail").run(collect_seconds=0)
+    done = Flush(folder_in(instance_path)).run(collect_seconds=0)
     waiting = OutboxMail.select().where(OutboxMail.sent_at.is_null(), OutboxMail.failed_at.is_null()).count()
     said = [f"{done['sent']} sent"]
     said += [f"{done[name]} {words}" for name, words in WORDS.items() if done[name]]

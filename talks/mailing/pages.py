@@ -7,7 +7,6 @@ nothing: scanners of mail follow links.
 import email
 import email.policy
 import re
-from pathlib import Path
 
 from flask import (
     Blueprint,
@@ -27,6 +26,7 @@ from models import Muted, OutboxMail, Talk
 from talks import tokens
 from talks.mailing.messages import read_unsubscribe_token
 from talks.notifications import CONFIRM, CONFIRM_SECONDS, confirm_address, subscribe_again, unsubscribe
+from talks.smtp import folder_in
 
 MOST_SHOWN = 100  # of the files, and of each kind of mail
 FILE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.eml", re.ASCII)
@@ -117,7 +117,7 @@ def send_again(mail_id):
 
 
 def folder():
-    return Path(current_app.instance_path) / "mail"
+    return folder_in(current_app.instance_path)
 
 
 def files():

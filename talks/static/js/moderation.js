@@ -22,11 +22,12 @@
   const ask = async (form, act, of) => {
     // An entry is put by its author; what is decided about it has an address of its own.
     const approve = form.dataset.kind === "entry" ? ["POST", "/approve"] : ["PUT", ""];
+    const edited_at = of ? undefined : form.elements.edited_at.value; // which text was seen
     const [method, more] = { approve, delete: ["DELETE", "?approved=true"] }[act] ?? ["POST", `/${act}`];
     const send = async () => {
       token ??= getToken(form);
       const headers = { Authorization: `Bearer ${await token}`, "Content-Type": "application/json" };
-      return fetch(form.dataset.decide + more, { method, headers, body: JSON.stringify({ of }) });
+      return fetch(form.dataset.decide + more, { method, headers, body: JSON.stringify({ of, edited_at }) });
     };
     try {
       let answer = await send();
