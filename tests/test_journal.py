@@ -539,7 +539,7 @@ def test_a_button_that_comes_too_late_says_what_it_found(as_carol, waiting, caro
     moderation.approve(whole(waiting), carol)
     as_carol.submit(f"/journal/{waiting.id}/approve", page="/moderate-admin")
 
-    assert "Nothing changed: the entry stands in the journal already." in as_carol.get("/moderate").text
+    assert "Nothing changed: the entry stands in the journal." in as_carol.get("/moderate").text
 
 
 def test_entries_and_comments_are_decided_at_once(as_carol, ada, waiting):

@@ -626,7 +626,7 @@ def test_the_bar_says_how_much_waits(as_ada, talk):
 
 
 def test_the_bar_says_many_as_many(as_ada, talk):
-    for _ in range(Comment.MOST_COUNTED + 1):
+    for _ in range(moderation.MOST_COUNTED + 1):
         a_comment(talk, "pending")
 
     assert "<span data-waiting>99+</span>" in as_ada.get("/about").text
