@@ -158,29 +158,39 @@ class CivilDateField(DateField):
         return self.data.strftime("%Y-%m-%d") if self.data else ""
 
 
-class LoginForm(FlaskForm):
+class Form(FlaskForm):
+    """What a page sends. JSON, or a file in the place of a text, is as if nothing had been sent."""
+
+    class Meta(FlaskForm.Meta):
+        def wrap_formdata(self, form, formdata):
+            if formdata is None or hasattr(formdata, "getlist"):
+                return formdata
+            return (form.is_submitted() and request.form) or None
+
+
+class LoginForm(Form):
     email = EmailField("E-mail", **line(320, required="Enter your e-mail address."))
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
     remember_me = BooleanField("Keep me signed in")
 
 
-class PasswordForm(FlaskForm):
+class PasswordForm(Form):
     """The password once more."""
 
     password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
 
 
-class CodeForm(FlaskForm):
+class CodeForm(Form):
     """What an authenticator app shows."""
 
     code = StringField("Code", **line(40, required="Enter the code that the app shows."))
 
 
-class RecoveryCodeForm(FlaskForm):
+class RecoveryCodeForm(Form):
     recovery_code = StringField("Recovery code", **line(80, required="Enter one of your recovery codes."))
 
 
-class PasskeyAnswerForm(FlaskForm):
+class PasskeyAnswerForm(Form):
     """What the browser says for a passkey, as JSON: talks/passkeys.py reads it."""
 
     passkey = HiddenField(**line(20_000, required="Your browser sent nothing. Try again."))
@@ -198,7 +208,7 @@ USERNAME_RULE = "Use letters a to z, digits, dots, hyphens and underscores; begi
 
 ProfileForm = model_form(
     User,
-    base_class=FlaskForm,
+    base_class=Form,
     only=("name", "location", "website", "bio"),
     field_args={
         "name": line(User.name.max_length, required="Tell people your name.", label="Name"),
@@ -209,7 +219,7 @@ ProfileForm = model_form(
 )
 
 
-class PictureForm(FlaskForm):
+class PictureForm(Form):
     """A picture of oneself: what is in the file is judged in talks/avatars.py."""
 
     picture = FileField("Picture", validators=[FileRequired("Choose a picture first.")])
@@ -217,7 +227,7 @@ class PictureForm(FlaskForm):
 
 TalkColumns = model_form(
     Talk,
-    base_class=FlaskForm,
+    base_class=Form,
     only=("title", "description", "venue", "venue_url", "license", "time_zone"),
     field_args={
         "title": line(Talk.title.max_length, required="Give the talk a title.", label="Title"),
@@ -452,7 +462,7 @@ READ_FROM = {  # what `TalkForm.values` gives -> the field it is typed in, and h
 }
 
 
-class CommentForm(FlaskForm):
+class CommentForm(Form):
     """A question or remark by somebody who is signed in. `values()` is what `comments.post` takes."""
 
     body = TextAreaField(
@@ -490,7 +500,7 @@ class VisitorCommentForm(CommentForm):
     stamp = HiddenField()
 
 
-class BodyForm(FlaskForm):
+class BodyForm(Form):
     """The text alone: to change a comment, or to see how it will look."""
 
     body = TextAreaField("Your text", **line(COMMENT, required="Write your question or remark."))
@@ -498,7 +508,7 @@ class BodyForm(FlaskForm):
 
 EntryColumns = model_form(
     Entry,
-    base_class=FlaskForm,
+    base_class=Form,
     only=("title", "body"),
     field_args={
         "title": line(Entry.title.max_length, one_line, required="Give the entry a title.", label="Title"),
@@ -535,7 +545,7 @@ class EntryForm(EntryColumns):
         return {"title": self.title.data, "body": self.body.data, "talk": talk}
 
 
-class EntryTextForm(FlaskForm):
+class EntryTextForm(Form):
     """The text alone: to see how it will look."""
 
     body = TextAreaField("Text", **line(ENTRY, required="Write something first."))

@@ -3,11 +3,10 @@
 import re
 
 from flask import current_app
-from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Regexp, ValidationError
 
-from forms import USERNAME, USERNAME_RULE, email_address, line
+from forms import USERNAME, USERNAME_RULE, Form, email_address, line
 from models import User
 from talks import passwords
 
@@ -56,7 +55,7 @@ def same_password_field(label="Password again"):
     return PasswordField(label, validators=[EqualTo("password", "The two passwords are not the same.")])
 
 
-class SetupForm(FlaskForm):
+class SetupForm(Form):
     """The first administrator."""
 
     username = username_field()
@@ -65,7 +64,7 @@ class SetupForm(FlaskForm):
     password2 = same_password_field()
 
 
-class RegisterForm(FlaskForm):
+class RegisterForm(Form):
     """Somebody's account."""
 
     username = username_field(not_reserved)
@@ -74,13 +73,13 @@ class RegisterForm(FlaskForm):
     password2 = same_password_field()
 
 
-class AddressForm(FlaskForm):
+class AddressForm(Form):
     """An address that something is sent to."""
 
     email = email_field()
 
 
-class NewPasswordForm(FlaskForm):
+class NewPasswordForm(Form):
     """Another password. `about` are words that others know of its owner."""
 
     password = new_password_field("New password")

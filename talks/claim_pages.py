@@ -4,11 +4,10 @@ from functools import wraps
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
-from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, TextAreaField
 from wtforms.validators import EqualTo, InputRequired, ValidationError
 
-from forms import email_address, line
+from forms import Form, email_address, line
 from models import Claim, Talk, User
 from talks import accounts, claims, invitations, passwords, tokens
 from talks.paging import Order, paginate
@@ -19,17 +18,17 @@ PER_PAGE, MOST_OWN = 50, 50
 bp = Blueprint("claims", __name__)
 
 
-class WordsForm(FlaskForm):
+class WordsForm(Form):
     """What is said for a claim."""
 
     words = TextAreaField("A few words", **line(Claim.words.max_length))
 
 
-class InvitationForm(FlaskForm):
+class InvitationForm(Form):
     email = EmailField("Their e-mail", **line(320, email_address, required="Enter the address to invite."))
 
 
-class AnewForm(FlaskForm):
+class AnewForm(Form):
     """A password for the account that a profile becomes; `about` are words that others know of its owner."""
 
     password = PasswordField("Password", validators=[InputRequired("Choose a password.")])
@@ -188,7 +187,7 @@ def invitation(token):
         claim = invitations.read(current_app.secret_key, token)
     except tokens.TokenError as error:
         abort(410 if not isinstance(error, tokens.TokenInvalid) else 404, str(error))
-    form = FlaskForm() if current_user.is_authenticated else AnewForm()
+    form = Form() if current_user.is_authenticated else AnewForm()
     form.about = (claim.profile.username, claim.profile.name, claim.email)
     knows = not current_user.is_authenticated and invitations.has_account(claim.email)
     if form.validate_on_submit() and not knows:

@@ -14,10 +14,10 @@ from flask import (
     url_for,
 )
 from flask_login import current_user, login_required, logout_user
-from flask_wtf import FlaskForm
 from wtforms import PasswordField, RadioField
 from wtforms.validators import InputRequired
 
+from forms import Form
 from models import FORMER_MEMBER, Talk, database, utcnow
 from talks import accounts, audit, avatars, departure, rights, sessions
 from talks.exchange import takeout
@@ -28,7 +28,7 @@ IN_MEMORY = 2 * 2**20  # bytes of a download; what is longer goes to a file that
 bp = Blueprint("own_data", __name__, url_prefix="/profile")
 
 
-class DepartureForm(FlaskForm):
+class DepartureForm(Form):
     """What becomes of what one leaves. Who takes talks over is read by `chosen_heirs`."""
 
     words = RadioField(
