@@ -389,6 +389,21 @@ def test_a_newer_wish_makes_the_older_link_void(as_bob, bob, post):
     assert reloaded(bob).email == BOB
 
 
+def test_a_wish_ends_with_the_password(client, as_bob, bob, post):
+    """Whoever learned the password could take the account back by it once its owner has set another."""
+    as_bob.submit(EMAIL, email="eve@example.org", password=PASSWORD)
+    links = [post.link("eve@example.org")]
+    client.submit(RESET, email=BOB)
+    client.submit(post.link(BOB), **TWICE)
+    as_bob.sign_in(bob, password=NEW)
+    as_bob.submit(EMAIL, email="eva@example.org", password=NEW)
+    links.append(post.link("eva@example.org"))
+    as_bob.submit(PASSWORD_PAGE, old_password=NEW, password=PASSWORD, password2=PASSWORD)
+
+    assert [browser().get(link).status_code for link in links] == [410, 410]
+    assert (reloaded(bob).email, reloaded(bob).new_email) == (BOB, None)
+
+
 def test_a_wish_is_taken_back(as_bob, bob, post):
     as_bob.submit(EMAIL, email="one@example.org", password=PASSWORD)
     link = post.link("one@example.org")
