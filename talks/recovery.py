@@ -100,6 +100,8 @@ def ask_reset():
     """Ask for a link that sets another password."""
     form = AddressForm()
     if form.validate_on_submit():
+        if not waits.take_mail(networks.of_request()):
+            abort(429, waits.MANY_MAILS)
         ask_for_link(form.email.data)
         return redirect(url_for(".ask_reset", sent=1), 303)
     page = render_template("accounts/reset.html", form=form, sent="sent" in request.args)

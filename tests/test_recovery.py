@@ -11,7 +11,7 @@ from posted import counted
 
 import main
 from models import AuditEvent, LoginAttempt, OutboxMail, Session, User, utcnow
-from talks import accounts, recovery, registration
+from talks import accounts, recovery, registration, waits
 from talks.accounts import api_token, user_of_api_token
 from talks.tokens import TokenError
 
@@ -253,6 +253,21 @@ def test_an_address_gets_three_such_mails_a_day(client, bob, post):
     assert post() == []
     LoginAttempt.update(at=utcnow() - timedelta(hours=24, minutes=1)).execute()
     client.submit(RESET, email=BOB)
+    assert len(post()) == 1
+
+
+def test_one_network_asks_for_so_many_mails_a_day(client, bob, ada, post, monkeypatch):
+    monkeypatch.setattr(waits, "MAILS_PER_NETWORK", 2)
+    client.submit(RESET, email="nobody@example.org")
+    client.submit("/auth/confirm", email="nobody@example.org")
+
+    for address in (RESET, "/auth/confirm"):
+        answer = browser().submit(address, email=BOB)
+        assert answer.status_code == 429
+        assert "asked for from your network today. Try again tomorrow." in answer.text
+    other = browser()
+    other.environ_base["REMOTE_ADDR"] = "198.51.100.7"
+    assert other.submit(RESET, email=BOB).status_code == 303
     assert len(post()) == 1
 
 
