@@ -93,6 +93,10 @@ class Form(fields.OnlyTouched, SecureForm):
     class Meta:
         csrf_class, csrf_time_limit = FlaskForm.Meta.csrf_class, FlaskForm.Meta.csrf_time_limit
 
+        def wrap_formdata(self, form, formdata):
+            # Flask-Admin puts files among the texts; there is no field for one.
+            return super().wrap_formdata(form, request.form if formdata and request.files else formdata)
+
 
 class Chosen(AjaxSelectField):
     """A row chosen by type-ahead. Flask-Admin's would take one that is not there for none at all."""

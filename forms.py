@@ -219,7 +219,7 @@ ProfileForm = model_form(
 )
 
 
-class PictureForm(FlaskForm):
+class PictureForm(Form):
     """A picture of oneself: what is in the file is judged in talks/avatars.py."""
 
     picture = FileField("Picture", validators=[FileRequired("Choose a picture first.")])

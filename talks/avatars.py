@@ -176,7 +176,7 @@ def picture(name):
 @login_required
 def upload():
     """Put one's own picture up, or with `remove` take it down."""
-    form, me = PictureForm(), current_user._get_current_object()
+    form, me = PictureForm(request.files), current_user._get_current_object()
     if "remove" in request.form:
         done = take_down(me, folder())
         flash("Your picture is removed." if done else "There was no picture to remove.", "success")

@@ -119,6 +119,10 @@ def forget_address(user):
     """Forget what is noted of the address, and what was to be sent there."""
     for model in (MailAddress, Muted):
         model.delete().where(model.email == user.email).execute()
+    invited = Claim.email == user.email
+    for claim in list(Claim.select().where(invited, Claim.status == "open")):
+        claim.settle("withdrawn", user)
+    Claim.update(email=None).where(invited).execute()
     as_visitor = Comment.author_email == user.email
     Comment.update(author_email=None, notify=False, network="").where(as_visitor).execute()
     unsent = OutboxMail.sent_at.is_null(), OutboxMail.claimed_at.is_null()

@@ -57,14 +57,15 @@ def _insert(author, columns, talk):
 def edit(entry, values, by):
     """Change an entry. Raises Refused. `by` is its author, or an administrator.
 
-    One that would have waited with this text waits again. Another talk is asked anew.
+    One that would have waited with this text waits again. Another talk is asked anew, and so is the same one
+    about another title, which is what shows there.
     """
     columns = columns_of(values) | {"edited_at": utcnow()}
     try:
         with database.atomic():
             now = Entry.get_by_id(entry.id)
             check_title(now.author, columns["title_key"], but=now)
-            if values["talk"] != now.talk:
+            if values["talk"] != now.talk or is_called_otherwise(now, columns):
                 columns |= naming(values["talk"], by)
             same = Entry.id == now.id, Entry.status == now.status
             if not now.is_editable or not Entry.update(columns).where(*same).execute():
@@ -76,6 +77,11 @@ def edit(entry, values, by):
     except IntegrityError:
         raise Refused(why_taken(entry.author, columns["title_key"]), "title", "title") from None
     return Entry.whole([entry.id])[0]
+
+
+def is_called_otherwise(entry, columns):
+    """Whether the title that who decides about the talk has agreed to becomes another one."""
+    return entry.talk_status == "approved" and columns["title_key"] != entry.title_key
 
 
 def withdraw(entry):

@@ -50,6 +50,7 @@ def user_of_link(secret, token):
 def set_password(user, password, keep=None):
     """Give `user` another password; all sessions but that of the token `keep`, and API tokens, end.
 
+    So does a wish for another address: who knew the password before may have asked for their own.
     False if another password, link or address came in between.
     """
     password_hash = passwords.hash_password(password)  # before the transaction: others wait for it
@@ -58,10 +59,16 @@ def set_password(user, password, keep=None):
         values = {"password_hash": password_hash, "reset_serial": User.reset_serial + 1}
         if not User.update(values).where(*same).execute():
             return False
+        want_no_other_address(user)
         Session.end_others(user, keep)
         audit.record("user.password", user, by=user)
         account_mail.tell(user, "password_changed")
     return True
+
+
+def want_no_other_address(user):
+    """Forget which address `user` wants, unless it is the first one."""
+    User.update(new_email=None).where(User.id == user.id, User.email.is_null(False)).execute()
 
 
 def reset(user, password, network):
@@ -93,6 +100,8 @@ def ask_reset():
     """Ask for a link that sets another password."""
     form = AddressForm()
     if form.validate_on_submit():
+        if not waits.take_mail(networks.of_request()):
+            abort(429, waits.MANY_MAILS)
         ask_for_link(form.email.data)
         return redirect(url_for(".ask_reset", sent=1), 303)
     page = render_template("accounts/reset.html", form=form, sent="sent" in request.args)
@@ -150,7 +159,7 @@ def change_email():
 @login_required
 def keep_email():
     """Want no other address any more."""
-    User.update(new_email=None).where(User.id == current_user.id, User.email.is_null(False)).execute()
+    want_no_other_address(current_user)
     flash("Your address stays what it is.", "success")
     return redirect(url_for("accounts.account"), 303)
 

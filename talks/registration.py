@@ -145,6 +145,8 @@ def waiting():
         return own_link()
     form = AddressForm()
     if form.validate_on_submit():
+        if not waits.take_mail(networks.of_request()):
+            abort(429, waits.MANY_MAILS)
         send_again(form.email.data)
         return redirect(url_for(".waiting", sent=1), 303)
     page = render_template("accounts/confirm.html", form=form, sent="sent" in request.args)

@@ -12,6 +12,9 @@ from models import AuditEvent, LoginAttempt, User
 from talks.networks import keyed
 from talks.wording import count
 
+MAILS_PER_NETWORK = 50  # a day that visitors ask for; each makes a row, whoever has the address
+MANY_MAILS = "Many mails were asked for from your network today. Try again tomorrow."
+
 
 class TooManyAttempts(Exception):
     """Wait: `seconds` until the next try, and `headers` that say so. Its text is fit to be shown."""
@@ -43,6 +46,11 @@ def has_entered_from(email, network):
     """Whether the account of that address was let in from that network, within a year."""
     entered = AuditEvent.action == "session.begin", AuditEvent.network == network
     return AuditEvent.select().join(User, on=AuditEvent.actor).where(User.email == email, *entered).exists()
+
+
+def take_mail(network):
+    """Count one of the mails a day that visitors of a network ask for. False when there is none left."""
+    return take("mails asked for from", network, MAILS_PER_NETWORK)
 
 
 def take(what, whose, most):

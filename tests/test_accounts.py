@@ -361,6 +361,7 @@ def test_who_was_let_in_before_is_not_kept_out_by_others_in_the_same_network(cli
     LoginAttempt.insert_many([{"account": str(n), "network": here} for n in range(many)]).execute()
 
     assert client.sign_in(bob).status_code == 303
+    assert client.submit("/auth/reauthenticate", password=PASSWORD).status_code == 303
     assert main.app.test_client().sign_in(ada).status_code == 429
 
 

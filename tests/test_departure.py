@@ -277,6 +277,19 @@ def test_what_the_address_wrote_as_a_visitor_names_it_no_more(ada, bob, leave):
     assert (comment.author_name, comment.author_email, comment.notify) == ("Bobby", None, False)
 
 
+def test_invitations_to_the_address_name_it_no_more(ada, carol, leave):
+    used, open_one = profile_named("Zoe"), profile_named("Zora")
+    invitations.invite(used, "zoe@example.org", carol)
+    zoe = invitations.accept_anew(Claim.get(), "another good password")
+    invitations.invite(open_one, "zoe@example.org", carol)
+    leave(zoe)
+
+    assert {(claim.status, claim.email) for claim in Claim.select()} == {
+        ("accepted", None),
+        ("withdrawn", None),
+    }
+
+
 def test_others_comments_are_left_alone(ada, bob, leave):
     talk = a_talk(ada, status="published")
     comment = a_comment(talk, author=ada, notify=True)

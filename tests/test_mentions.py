@@ -128,6 +128,24 @@ def test_a_change_of_the_text_keeps_what_was_agreed(talk, named, ada, trusted):
     assert journal.edit(whole(named), values("About that talk", talk=talk), trusted).talk_status == "approved"
 
 
+def test_another_title_is_asked_anew(client, talk, named, ada, trusted):
+    """The title is what shows under the talk."""
+    moderation.approve(mention(named), ada)
+
+    journal.edit(whole(named), values("About THAT talk!", talk=talk), trusted)
+    assert talk_status(named) == "approved"
+    journal.edit(whole(named), values("Cheap pills", talk=talk), trusted)
+    assert talk_status(named) == "pending"
+    assert "Cheap pills" not in client.get(f"/talk/{talk.id}").text
+
+
+def test_what_was_kept_from_a_talk_is_not_asked_again_by_another_title(talk, named, ada, trusted):
+    moderation.reject(mention(named), ada)
+
+    journal.edit(whole(named), values("Cheap pills", talk=talk), trusted)
+    assert talk_status(named) == "rejected"
+
+
 def test_naming_no_talk_any_more_is_asked_nowhere(named, ada, trusted):
     journal.edit(whole(named), values("About that talk"), trusted)
 

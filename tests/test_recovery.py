@@ -11,7 +11,7 @@ from posted import counted
 
 import main
 from models import AuditEvent, LoginAttempt, OutboxMail, Session, User, utcnow
-from talks import accounts, recovery, registration
+from talks import accounts, recovery, registration, waits
 from talks.accounts import api_token, user_of_api_token
 from talks.tokens import TokenError
 
@@ -256,6 +256,21 @@ def test_an_address_gets_three_such_mails_a_day(client, bob, post):
     assert len(post()) == 1
 
 
+def test_one_network_asks_for_so_many_mails_a_day(client, bob, ada, post, monkeypatch):
+    monkeypatch.setattr(waits, "MAILS_PER_NETWORK", 2)
+    client.submit(RESET, email="nobody@example.org")
+    client.submit("/auth/confirm", email="nobody@example.org")
+
+    for address in (RESET, "/auth/confirm"):
+        answer = browser().submit(address, email=BOB)
+        assert answer.status_code == 429
+        assert "asked for from your network today. Try again tomorrow." in answer.text
+    other = browser()
+    other.environ_base["REMOTE_ADDR"] = "198.51.100.7"
+    assert other.submit(RESET, email=BOB).status_code == 303
+    assert len(post()) == 1
+
+
 @pytest.mark.parametrize(
     "email", ["", "bob", "bob@example.org\r\nBcc: all@example.org", "b" * 400 + "@example.org"]
 )
@@ -387,6 +402,21 @@ def test_a_newer_wish_makes_the_older_link_void(as_bob, bob, post):
 
     assert as_bob.get(link).status_code == 410
     assert reloaded(bob).email == BOB
+
+
+def test_a_wish_ends_with_the_password(client, as_bob, bob, post):
+    """Whoever learned the password could take the account back by it once its owner has set another."""
+    as_bob.submit(EMAIL, email="eve@example.org", password=PASSWORD)
+    links = [post.link("eve@example.org")]
+    client.submit(RESET, email=BOB)
+    client.submit(post.link(BOB), **TWICE)
+    as_bob.sign_in(bob, password=NEW)
+    as_bob.submit(EMAIL, email="eva@example.org", password=NEW)
+    links.append(post.link("eva@example.org"))
+    as_bob.submit(PASSWORD_PAGE, old_password=NEW, password=PASSWORD, password2=PASSWORD)
+
+    assert [browser().get(link).status_code for link in links] == [410, 410]
+    assert (reloaded(bob).email, reloaded(bob).new_email) == (BOB, None)
 
 
 def test_a_wish_is_taken_back(as_bob, bob, post):
