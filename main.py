@@ -179,6 +179,7 @@ def read_query():
 
 
 app.before_request(access.guard)
+app.after_request(access.keep_among_members)
 
 
 @app.teardown_request

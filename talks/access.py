@@ -54,6 +54,13 @@ def members_only():
     return current_app.config["ACCESS"] == "members"
 
 
+def keep_among_members(response):
+    """What only members read stands in no cache that answers others as well."""
+    if members_only() and response.cache_control.public:
+        response.cache_control.public, response.cache_control.private = None, True
+    return response
+
+
 def may_read():
     """Whether who asks may read what this site shows everybody, or its members."""
     return not members_only() or (current_user.is_authenticated and current_user.may_write)

@@ -164,8 +164,6 @@ def picture(name):
         abort(404)
     response = send_from_directory(folder(), name, mimetype="image/webp", max_age=YEAR_SECONDS)
     response.cache_control.immutable = True
-    if current_app.config.get("ACCESS") == "members":
-        response.cache_control.public, response.cache_control.private = None, True
     response.headers["Content-Disposition"] = "inline"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["X-Content-Type-Options"] = "nosniff"

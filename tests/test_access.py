@@ -5,7 +5,7 @@ from asked import an_open_talk
 from conftest import PASSWORD
 
 import main
-from models import Comment, User
+from models import Comment, User, utcnow
 from talks.accounts import api_token
 
 LOGIN = "/auth/login"
@@ -97,6 +97,20 @@ def test_a_password_sent_to_the_api_is_looked_at_once(members, client, bob, hash
     client.get("/api/1.0/comments/", auth=(bob.email, PASSWORD))
 
     assert hasher.verified == 1
+
+
+def test_no_shared_cache_keeps_a_picture_for_others(members, client, ada, bob, tmp_path, monkeypatch):
+    monkeypatch.setattr(main.app, "instance_path", str(tmp_path))
+    (tmp_path / "thumbnails").mkdir()
+    (tmp_path / "thumbnails/1.jpg").write_bytes(b"a picture")
+    an_open_talk(ada, thumbnail_at=utcnow())
+    client.sign_in(bob)
+
+    with client.get("/thumbnail/1.jpg") as answer:
+        kept = answer.headers["Cache-Control"].split(", ")
+
+    assert answer.status_code == 200
+    assert "private" in kept and "public" not in kept
 
 
 def test_static_files_and_health_are_no_secret(members):
