@@ -188,3 +188,13 @@ def test_an_unconfirmed_account_writes_nothing_through_the_api(client, ada, bob)
 
 def test_an_unconfirmed_account_stops_its_mail_and_signs_out(unconfirmed):
     assert unconfirmed.submit("/auth/logout", page="/auth/account").location == "/"
+
+
+def test_an_unconfirmed_account_is_offered_nothing_that_it_cannot_do(unconfirmed, as_ada):
+    offered = "/profile/delete", "/profile/download", 'href="/profile"'
+    page, whole = unconfirmed.get("/auth/account").text, as_ada.get("/auth/account").text
+
+    assert "Without that, the account is forgotten after a day." in page
+    main = page.partition("<main")[2]
+    assert [address for address in offered if address in main] == []
+    assert all(address in whole for address in offered)
