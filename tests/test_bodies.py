@@ -4,8 +4,9 @@ from conftest import only_sqlite
 from wtforms.validators import Length
 
 import main
-from forms import SetupForm, TalkForm, VisitorCommentForm
+from forms import TalkForm, VisitorCommentForm
 from talks import bodies, passwords
+from talks.account_forms import SetupForm
 
 URLENCODED = "application/x-www-form-urlencoded"
 

@@ -320,7 +320,7 @@ def test_transactions_that_read_and_write_lose_nothing(database):
 def test_attempts_to_sign_in_that_are_made_at_once_are_all_counted(database):
     made = at_once(12, lambda index: LoginAttempt.reserve("ada", "here"))
 
-    assert sum(attempt is not None for attempt in made) == LoginAttempt.PER_ACCOUNT
+    assert sum(attempt is not None for attempt, _ in made) == LoginAttempt.PER_ACCOUNT
 
 
 def test_of_those_who_want_one_name_at_once_one_gets_it(database):
