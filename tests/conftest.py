@@ -39,6 +39,7 @@ settings.register_profile("soak", settings.get_profile("quick"), max_examples=2_
 settings.load_profile("soak" if os.environ.get("TALKS_SOAK") == "1" else "quick")
 
 PASSWORD = "correct horse battery"
+PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it takes more time than most tests
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
@@ -213,7 +214,7 @@ def client(database):
 
 def person(username, **rights):
     return accounts.create_account(
-        username, f"{username}@example.org", password=PASSWORD, name=username.capitalize(), **rights
+        username, f"{username}@example.org", password_hash=PASSWORD_HASH, name=username.capitalize(), **rights
     )
 
 

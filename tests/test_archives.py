@@ -444,14 +444,18 @@ def attempt(data):
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from([b"", b"\xfd7zXZ\0", b"\x1f\x8b\x08\0", b"PK\x03\x04"]), st.binary(max_size=3000))
-def test_random_bytes_raise_nothing_else(start, data):
-    attempt(start + data)
+def test_random_bytes_raise_nothing_else_and_hold_nothing(start, data):
+    found = attempt(start + data)
+
+    assert found is None or found[0] == {}
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=2000))
-def test_a_random_tar_raises_nothing_else(data):
-    attempt(gzip.compress(data))
+def test_a_random_tar_raises_nothing_else_and_holds_nothing(data):
+    found = attempt(gzip.compress(data))
+
+    assert found is None or found[0] == {}
 
 
 def packed(write):

@@ -157,6 +157,16 @@ def test_a_virtual_table_of_an_unknown_kind_is_no_obstacle(database, changed):
     assert one(database, "SELECT sql FROM sqlite_master WHERE name = 'odd'") == kind
 
 
+def other_columns(database):
+    """The columns of all tables but ours, and what inherits from it, as the server describes them."""
+    return ask(
+        database,
+        "SELECT table_name, column_name, data_type, column_default FROM information_schema.columns"
+        " WHERE table_name NOT IN ('book', 'heir') AND table_schema NOT IN"
+        " ('information_schema', 'pg_catalog', 'mysql', 'performance_schema', 'sys') ORDER BY 1, 2",
+    )
+
+
 @on_mariadb
 def test_what_only_mariadb_has_is_no_obstacle(database, changed):
     make(before(database))
@@ -170,8 +180,12 @@ def test_what_only_mariadb_has_is_no_obstacle(database, changed):
         "DROP TABLE lost",
     ):
         ask(database, statement)
+    others = other_columns(database)
 
     changed(database)
+
+    assert {"kept", "numbers", "parts"} <= {table for table, *_ in others}
+    assert other_columns(database) == others
 
 
 @on_postgresql
@@ -191,8 +205,12 @@ def test_what_only_postgresql_has_is_no_obstacle(database, changed):
         "CREATE SCHEMA other CREATE TABLE book (x int)",
     ):
         ask(database, statement)
+    others = other_columns(database)
 
     changed(database)
+
+    assert {"odd", "part", "parts"} <= {table for table, *_ in others}
+    assert other_columns(database) == others
 
 
 @on_sqlite

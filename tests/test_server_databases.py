@@ -81,7 +81,7 @@ def test_no_connection_is_open_before_the_workers_ask(on_server, server):
         lambda: "Talks is at" in on_server.said()[0] and len(on_server.workers()) == 2, "two workers"
     )
 
-    live.wait_for(lambda: sessions(server) == before, "the end of the last connection")
+    assert live.wait_for(lambda: sessions(server) == before, "the end of the last connection")
 
 
 def test_a_site_without_a_secret_does_not_start(on_server):

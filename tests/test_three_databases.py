@@ -1,7 +1,6 @@
 """SQLite, PostgreSQL and MariaDB keep, compare, sort and refuse the same."""
 
 import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import quote, urlsplit
 
@@ -192,30 +191,30 @@ TOO_MUCH = [
 IDS = [f"{model.__name__}.{name}-{at}" for at, (model, name, *_) in enumerate(TOO_MUCH)]
 
 
-@contextmanager
-def refused(database, sentence):
-    """Nothing was asked of the database."""
+def refusal_of(database, act):
+    """The sentence by which `act` was refused, and what was asked of the database meanwhile."""
     asked = []
     database.query_hooks.append(asked.append)
     try:
         with pytest.raises(BadValue) as refusal:
-            yield
+            act()
     finally:
         database.query_hooks.remove(asked.append)
-    assert sentence in str(refusal.value)
-    assert not asked
+    return str(refusal.value), asked
 
 
 @pytest.mark.parametrize(("model", "name", "value", "sentence"), TOO_MUCH, ids=IDS)
 def test_what_a_column_cannot_hold_is_refused_before_the_database_is_asked(
     database, model, name, value, sentence
 ):
-    with refused(database, sentence):
-        model.create(**{name: value})
-    with refused(database, sentence):
-        model.insert_many([{name: value}]).execute()
-    with refused(database, sentence):
-        model.update({name: value}).execute()
+    for act in (
+        lambda: model.create(**{name: value}),
+        model.insert_many([{name: value}]).execute,
+        model.update({name: value}).execute,
+    ):
+        said, asked = refusal_of(database, act)
+        assert sentence in said
+        assert not asked
 
 
 def test_the_least_and_the_most_are_kept(database):
