@@ -104,7 +104,7 @@ def test_no_shared_cache_keeps_a_picture_for_others(members, client, ada, bob, t
     (tmp_path / "thumbnails").mkdir()
     (tmp_path / "thumbnails/1.jpg").write_bytes(b"a picture")
     an_open_talk(ada, thumbnail_at=utcnow())
-    client.sign_in(bob)
+    client.let_in(bob)
 
     with client.get("/thumbnail/1.jpg") as answer:
         kept = answer.headers["Cache-Control"].split(", ")

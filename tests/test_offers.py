@@ -249,7 +249,7 @@ def test_saving_the_form_as_it_is_changes_nothing(as_ada, eve):
 
 def test_who_is_asked_answers_on_a_page(client, as_ada, ada, bob):
     browser = client.application.test_client()
-    browser.sign_in(bob)
+    browser.let_in(bob)
     named(ada, "Ada", "Bob")
     assert 'Requests <span class="count">1</span>' in browser.get("/").text
     page = browser.get("/claims").text

@@ -103,7 +103,7 @@ def test_drafts_are_shown_to_oneself_alone(client, as_bob, ada, as_carol):
     a_talk(ada, title="A secret", status="draft", speakers=[ada, a_profile("Zoe")])
     assert all("A secret" not in browser.get("/user/ada").text for browser in (client, as_bob, as_carol))
 
-    client.sign_in(ada)
+    client.let_in(ada)
 
     assert titles(client.get("/user/ada")) == ["A secret"]
     assert 'href="/user/zoe"' in client.get("/user/ada").text

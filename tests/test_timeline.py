@@ -210,7 +210,7 @@ def test_what_is_not_published_is_seen_by_nobody_else(client, as_bob, ada, statu
     event = Event.create(slug="e", title="E")
     talk = tagged(a_talk(ada, title="A secret", status=status, event=event), "Python")
     eve = client.application.test_client()
-    eve.sign_in(person("eve", is_speaker=True))
+    eve.let_in(person("eve", is_speaker=True))
 
     for browser in (client, as_bob, eve):
         assert browser.get(f"/talk/{talk.id}").status_code == 404
