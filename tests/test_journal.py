@@ -8,7 +8,7 @@ import pytest
 from asked import a_comment
 from browsing import Form
 from conftest import person
-from test_moderation import at_once, is_trusted
+from moderating import at_once, is_trusted
 from written import a_talk, rows
 
 from models import AuditEvent, BlockedWord, Entry, Refusal, User, database, utcnow
