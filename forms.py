@@ -8,14 +8,12 @@ from urllib.parse import urlsplit
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app, request
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField, FileRequired
 from wtforms import (
     BooleanField,
     DateField,
     EmailField,
     HiddenField,
     IntegerField,
-    PasswordField,
     SelectField,
     StringField,
     TextAreaField,
@@ -32,7 +30,7 @@ from wtforms.validators import (
 from wtforms.widgets import HiddenInput
 from wtfpeewee.orm import model_form
 
-from models import Comment, Credential, Entry, Event, Link, Talk, User
+from models import Comment, Entry, Event, Link, Talk, User
 from talks import embeds
 from talks.names import fold, fold_tag, slug
 from talks.wording import duration, language_choices, language_name, read_duration, read_zone
@@ -166,63 +164,6 @@ class Form(FlaskForm):
             if formdata is None or hasattr(formdata, "getlist"):
                 return formdata
             return (form.is_submitted() and request.form) or None
-
-
-class LoginForm(Form):
-    email = EmailField("E-mail", **line(320, required="Enter your e-mail address."))
-    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
-    remember_me = BooleanField("Keep me signed in")
-
-
-class PasswordForm(Form):
-    """The password once more."""
-
-    password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
-
-
-class CodeForm(Form):
-    """What an authenticator app shows."""
-
-    code = StringField("Code", **line(40, required="Enter the code that the app shows."))
-
-
-class RecoveryCodeForm(Form):
-    recovery_code = StringField("Recovery code", **line(80, required="Enter one of your recovery codes."))
-
-
-class PasskeyAnswerForm(Form):
-    """What the browser says for a passkey, as JSON: talks/passkeys.py reads it."""
-
-    passkey = HiddenField(**line(20_000, required="Your browser sent nothing. Try again."))
-
-
-class PasskeyForm(PasskeyAnswerForm):
-    """A new passkey."""
-
-    name = StringField("Name", **line(Credential.name.max_length, one_line))
-
-
-USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-USERNAME_RULE = "Use letters a to z, digits, dots, hyphens and underscores; begin with a letter or a digit."
-
-
-ProfileForm = model_form(
-    User,
-    base_class=Form,
-    only=("name", "location", "website", "bio"),
-    field_args={
-        "name": line(User.name.max_length, required="Tell people your name.", label="Name"),
-        "location": line(User.location.max_length, label="Place"),
-        "website": line(User.website.max_length, web_address, label="Website"),
-        "bio": line(10_000, label="About you"),
-    },
-)
-
-
-class PictureForm(Form):
-    """A picture of oneself: what is in the file is judged in talks/avatars.py."""
-
-    picture = FileField("Picture", validators=[FileRequired("Choose a picture first.")])
 
 
 TalkColumns = model_form(
