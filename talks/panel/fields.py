@@ -10,7 +10,7 @@ from wtforms.widgets import TextInput
 import forms
 from forms import line
 from models import Entry, Event, Talk, User
-from talks import embeds
+from talks import embeds, journal_forms
 from talks.account_forms import USERNAME, USERNAME_RULE
 from talks.panel.tables import STATUS, TALK_STATUS
 from talks.wording import language_choices
@@ -180,7 +180,7 @@ EVENT_FIELDS = {"url": ItsField}
 
 ENTRY = {
     "title": line(Entry.title.max_length, required="Give the entry a title."),
-    "body": line(forms.ENTRY, required="Write something.", label="Words"),
+    "body": line(journal_forms.ENTRY, required="Write something.", label="Words"),
     "status": choice(STATUS),
 }
 COMMENT = {"status": choice(STATUS)}
