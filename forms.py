@@ -1,21 +1,16 @@
-"""What people type, cleaned: model forms with named fields, bounded by the models."""
+"""What people type, cleaned: fields that the models bound, and the form of a talk."""
 
 import re
 import unicodedata
 from datetime import date, datetime, timedelta
-from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from flask import current_app, request
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField, FileRequired
 from wtforms import (
-    BooleanField,
     DateField,
-    EmailField,
     HiddenField,
     IntegerField,
-    PasswordField,
     SelectField,
     StringField,
     TextAreaField,
@@ -29,25 +24,20 @@ from wtforms.validators import (
     StopValidation,
     ValidationError,
 )
-from wtforms.widgets import HiddenInput
 from wtfpeewee.orm import model_form
 
-from models import Comment, Credential, Entry, Event, Link, Talk, User
+from models import Event, Link, Talk, User
 from talks import embeds
 from talks.names import fold, fold_tag, slug
 from talks.wording import duration, language_choices, language_name, read_duration, read_zone
 
-DESCRIPTION, EMBED_CODE, COMMENT, ENTRY = 20_000, 10_000, 10_000, 20_000  # characters
+DESCRIPTION, EMBED_CODE = 20_000, 10_000  # characters
 MOST_SPEAKERS, MOST_TAGS, MOST_LINKS = 50, 30, 30
 AHEAD = timedelta(days=731)  # of today, a talk's date at most
 # A comma ends a name, but not before what belongs to it.
 BETWEEN_NAMES = re.compile(r"\n|,(?!\s*(?:Jr|Sr|II|III|Ph\.?D|M\.?D)\b)")
 CONTROLS = {"Cc", "Cs"}  # control characters and lone surrogates
 OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # turn the text after them
-# As it stands in the bar of a browser, or the number alone.
-TALK_ADDRESS = re.compile(
-    r"(?:(?:https?://([^/?#]*))?/talk/)?([1-9][0-9]{0,17})(?:-[^/?#]*)?/?(?:[?#].*)?", re.IGNORECASE
-)
 FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and a symbol that no font draws
 
 
@@ -166,63 +156,6 @@ class Form(FlaskForm):
             if formdata is None or hasattr(formdata, "getlist"):
                 return formdata
             return (form.is_submitted() and request.form) or None
-
-
-class LoginForm(Form):
-    email = EmailField("E-mail", **line(320, required="Enter your e-mail address."))
-    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
-    remember_me = BooleanField("Keep me signed in")
-
-
-class PasswordForm(Form):
-    """The password once more."""
-
-    password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
-
-
-class CodeForm(Form):
-    """What an authenticator app shows."""
-
-    code = StringField("Code", **line(40, required="Enter the code that the app shows."))
-
-
-class RecoveryCodeForm(Form):
-    recovery_code = StringField("Recovery code", **line(80, required="Enter one of your recovery codes."))
-
-
-class PasskeyAnswerForm(Form):
-    """What the browser says for a passkey, as JSON: talks/passkeys.py reads it."""
-
-    passkey = HiddenField(**line(20_000, required="Your browser sent nothing. Try again."))
-
-
-class PasskeyForm(PasskeyAnswerForm):
-    """A new passkey."""
-
-    name = StringField("Name", **line(Credential.name.max_length, one_line))
-
-
-USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-USERNAME_RULE = "Use letters a to z, digits, dots, hyphens and underscores; begin with a letter or a digit."
-
-
-ProfileForm = model_form(
-    User,
-    base_class=Form,
-    only=("name", "location", "website", "bio"),
-    field_args={
-        "name": line(User.name.max_length, required="Tell people your name.", label="Name"),
-        "location": line(User.location.max_length, label="Place"),
-        "website": line(User.website.max_length, web_address, label="Website"),
-        "bio": line(10_000, label="About you"),
-    },
-)
-
-
-class PictureForm(Form):
-    """A picture of oneself: what is in the file is judged in talks/avatars.py."""
-
-    picture = FileField("Picture", validators=[FileRequired("Choose a picture first.")])
 
 
 TalkColumns = model_form(
@@ -460,92 +393,3 @@ READ_FROM = {  # what `TalkForm.values` gives -> the field it is typed in, and h
     "tags": ("tags", split_tags),
     "links": ("links", read_links),
 }
-
-
-class CommentForm(Form):
-    """A question or remark by somebody who is signed in. `values()` is what `comments.post` takes."""
-
-    body = TextAreaField(
-        "Your question or remark", **line(COMMENT, required="Write your question or remark.")
-    )
-    notify = BooleanField("Tell me by mail of further comments here")
-    parent = IntegerField(widget=HiddenInput(), validators=[Optional()])  # id of the comment it answers
-
-    def answer(self, id_):
-        """Make it an answer to the comment of that id; None: to nobody."""
-        self.parent.data, self.parent.raw_data = id_, None
-
-    def values(self):
-        return {
-            name: self[name].data
-            for name in ("body", "notify", "parent", "name", "email", "homepage")
-            if name in self
-        }
-
-
-class VisitorCommentForm(CommentForm):
-    """The same by a visitor. In the place of a token of the session it holds a stamp: see talks/stamps.py."""
-
-    class Meta:
-        csrf = False
-
-    name = StringField(
-        "Your name", **line(Comment.author_name.max_length, one_line, required="Tell people your name.")
-    )
-    email = EmailField(
-        "Your e-mail",
-        **line(Comment.author_email.max_length, email_address, required="Enter your e-mail address."),
-    )
-    homepage = StringField("Leave this empty", filters=[trimmed])
-    stamp = HiddenField()
-
-
-class BodyForm(Form):
-    """The text alone: to change a comment, or to see how it will look."""
-
-    body = TextAreaField("Your text", **line(COMMENT, required="Write your question or remark."))
-
-
-EntryColumns = model_form(
-    Entry,
-    base_class=Form,
-    only=("title", "body"),
-    field_args={
-        "title": line(Entry.title.max_length, one_line, required="Give the entry a title.", label="Title"),
-        "body": line(ENTRY, required="Write something first.", label="Text"),
-    },
-)
-
-
-class EntryForm(EntryColumns):
-    """An entry of the journal. `values()` is what `journal.write` and `journal.edit` take.
-
-    `talk` takes the address of a published talk, or its number; `named` is the one that the form's entry
-    names already, which may stay whatever became of it.
-    """
-
-    talk = StringField("About a talk", **line(2_000))
-
-    def __init__(self, named=None, **kwargs):
-        super().__init__(**kwargs)
-        self.named = named
-
-    def validate_talk(self, field):
-        found = TALK_ADDRESS.fullmatch(field.data)
-        ours = (None, request.host, urlsplit(current_app.config["SITE_URL"]).netloc)
-        if not found or found[1] not in ours:
-            raise ValidationError("Give the address of a talk of this site, like /talk/12.")
-        if self.named is None or int(found[2]) != self.named.id:
-            self.named = Talk.get_or_none(Talk.id == int(found[2]), Talk.status == "published")
-        if self.named is None:
-            raise ValidationError("There is no such talk, or it is not published.")
-
-    def values(self):
-        talk = self.named if self.talk.data else None
-        return {"title": self.title.data, "body": self.body.data, "talk": talk}
-
-
-class EntryTextForm(Form):
-    """The text alone: to see how it will look."""
-
-    body = TextAreaField("Text", **line(ENTRY, required="Write something first."))

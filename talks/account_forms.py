@@ -1,15 +1,19 @@
-"""What people type about their accounts: usernames, addresses, passwords."""
+"""What people type about themselves: to sign in, to have an account, and on their profile."""
 
 import re
 
 from flask import current_app
-from wtforms import EmailField, PasswordField, StringField
+from flask_wtf.file import FileField, FileRequired
+from wtforms import BooleanField, EmailField, HiddenField, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Regexp, ValidationError
+from wtfpeewee.orm import model_form
 
-from forms import USERNAME, USERNAME_RULE, Form, email_address, line
-from models import User
+from forms import Form, email_address, line, one_line, web_address
+from models import Credential, User
 from talks import passwords
 
+USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+USERNAME_RULE = "Use letters a to z, digits, dots, hyphens and underscores; begin with a letter or a digit."
 # What nobody is called who does not speak for the site.
 RESERVED = frozenset(
     "abuse admin administration administrator anonymous api auth billing bot contact editor everybody"
@@ -53,6 +57,40 @@ def new_password_field(label="Password"):
 
 def same_password_field(label="Password again"):
     return PasswordField(label, validators=[EqualTo("password", "The two passwords are not the same.")])
+
+
+class LoginForm(Form):
+    email = EmailField("E-mail", **line(320, required="Enter your e-mail address."))
+    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+    remember_me = BooleanField("Keep me signed in")
+
+
+class PasswordForm(Form):
+    """The password once more."""
+
+    password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
+
+
+class CodeForm(Form):
+    """What an authenticator app shows."""
+
+    code = StringField("Code", **line(40, required="Enter the code that the app shows."))
+
+
+class RecoveryCodeForm(Form):
+    recovery_code = StringField("Recovery code", **line(80, required="Enter one of your recovery codes."))
+
+
+class PasskeyAnswerForm(Form):
+    """What the browser says for a passkey, as JSON: talks/passkeys.py reads it."""
+
+    passkey = HiddenField(**line(20_000, required="Your browser sent nothing. Try again."))
+
+
+class PasskeyForm(PasskeyAnswerForm):
+    """A new passkey."""
+
+    name = StringField("Name", **line(Credential.name.max_length, one_line))
 
 
 class SetupForm(Form):
@@ -108,3 +146,22 @@ class ChangeEmailForm(AddressForm):
     def validate_email(self, field):
         if field.data == self.own:
             raise ValidationError("That is your address already.")
+
+
+ProfileForm = model_form(
+    User,
+    base_class=Form,
+    only=("name", "location", "website", "bio"),
+    field_args={
+        "name": line(User.name.max_length, required="Tell people your name.", label="Name"),
+        "location": line(User.location.max_length, label="Place"),
+        "website": line(User.website.max_length, web_address, label="Website"),
+        "bio": line(10_000, label="About you"),
+    },
+)
+
+
+class PictureForm(Form):
+    """A picture of oneself: what is in the file is judged in talks/avatars.py."""
+
+    picture = FileField("Picture", validators=[FileRequired("Choose a picture first.")])

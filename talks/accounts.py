@@ -6,10 +6,9 @@ import re
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
-from forms import USERNAME, USERNAME_RULE, LoginForm
 from models import User, database, utcnow
 from talks import half_sessions, passwords, second_factor, sessions, tokens, waits
-from talks.account_forms import SetupForm
+from talks.account_forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from talks.networks import keyed, network, of_request
 from talks.waits import TooManyAttempts
 

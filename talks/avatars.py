@@ -22,9 +22,9 @@ from flask import (
 from flask_login import current_user, login_required
 from PIL import Image, ImageOps
 
-from forms import PictureForm, ProfileForm
 from models import User, database
 from talks import audit
+from talks.account_forms import PictureForm, ProfileForm
 from talks.thumbnails import UNREADABLE
 
 SIDE = 256  # pixels

@@ -10,11 +10,11 @@ import time
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, NotFound
 
-from forms import BodyForm
 from models import Comment
 from talks import comments, moderation_pages, spam, stamps, threads, timeline, tokens
 from talks.accounts import asking
 from talks.allowances import Allowance
+from talks.comment_forms import BodyForm
 from talks.networks import of_request
 from talks.spam import Refused
 

@@ -4,9 +4,9 @@ What their authors do. What others decide about them is in talks/moderation.py, 
 talks/comment_pages.py.
 """
 
-from forms import COMMENT
 from models import Comment, Talk, database, utcnow
 from talks import audit, markup, notifications, spam, threads
+from talks.comment_forms import COMMENT
 from talks.signals import comment_posted
 from talks.spam import Refused
 

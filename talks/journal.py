@@ -7,9 +7,9 @@ talks/journal_pages.py.
 
 from peewee import IntegrityError
 
-from forms import ENTRY
 from models import Entry, Talk, database, utcnow
 from talks import audit, markup, moderation, spam
+from talks.journal_forms import ENTRY
 from talks.spam import Refused
 
 PER_PERSON, PER_PERSON_A_DAY = 5, 20  # in ten minutes, and in a day

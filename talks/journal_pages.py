@@ -3,10 +3,10 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
-from forms import EntryForm
 from models import Entry, Talk, User
 from talks import journal, moderation_pages, networks
 from talks.accounts import asking
+from talks.journal_forms import EntryForm
 from talks.paging import LARGEST_ID, Order, paginate
 from talks.spam import Refused
 

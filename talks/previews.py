@@ -4,9 +4,10 @@ import time
 
 from flask import Blueprint, abort, render_template, request
 
-from forms import BodyForm, EntryTextForm
 from talks import comment_pages, comments, journal, networks
 from talks.allowances import Allowance
+from talks.comment_forms import BodyForm
+from talks.journal_forms import EntryTextForm
 
 bp = Blueprint("previews", __name__)
 

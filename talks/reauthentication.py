@@ -9,8 +9,8 @@ from functools import wraps
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_required
 
-from forms import PasswordForm
 from talks import accounts, waits
+from talks.account_forms import PasswordForm
 
 SECONDS = 600
 GIVEN_AT = "password_given_at"  # its key in the browser's session

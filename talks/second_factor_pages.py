@@ -3,9 +3,9 @@
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user
 
-from forms import CodeForm, PasskeyForm
 from models import Credential
 from talks import passkeys, reauthentication, second_factor
+from talks.account_forms import CodeForm, PasskeyForm
 from talks.second_step import as_json, this_site
 
 SETTINGS = "second_factor.settings"

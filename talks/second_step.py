@@ -13,8 +13,8 @@ from flask import (
 )
 from flask_login import current_user
 
-from forms import CodeForm, PasskeyAnswerForm, RecoveryCodeForm
 from talks import accounts, half_sessions, passkeys, second_factor, tokens, waits
+from talks.account_forms import CodeForm, PasskeyAnswerForm, RecoveryCodeForm
 from talks.networks import keyed, network
 from talks.wording import count
 

@@ -6,9 +6,9 @@ from flask import Blueprint, abort, current_app, flash, redirect, render_templat
 from flask_login import current_user, login_required
 from peewee import SQL, fn
 
-from forms import PictureForm, ProfileForm
 from models import Alias, Entry, Event, Talk, User, database
 from talks import audit, markup
+from talks.account_forms import PictureForm, ProfileForm
 from talks.paging import Order, paginate
 from talks.timeline import LETTERS, NEWEST_FIRST
 

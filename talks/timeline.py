@@ -6,9 +6,9 @@ from flask import Blueprint, abort, current_app, make_response, redirect, render
 from flask_login import current_user
 from peewee import JOIN
 
-from forms import CommentForm, VisitorCommentForm
 from models import Event, Link, Tag, Talk, TalkTag, User
 from talks import accounts, embeds, stamps, threads
+from talks.comment_forms import CommentForm, VisitorCommentForm
 from talks.layers import security
 from talks.mentions import Mention
 from talks.paging import Order, paginate

@@ -1,5 +1,7 @@
 """Comments as they stand in the database, and the form under a talk, for tests of what writes them."""
 
+from urllib.parse import parse_qs, urlsplit
+
 from browsing import Form
 from written import a_talk
 
@@ -8,6 +10,7 @@ from talks import comments
 
 FROM_HERE = {"Sec-Fetch-Site": "same-origin"}
 EVE = {"name": "Eve", "email": "eve@example.org"}
+TYPED = "My <b>long</b>\r\nthought & more"  # as browsers send it
 
 
 def an_open_talk(owner, **values):
@@ -64,3 +67,27 @@ def send(browser, talk, query="", headers=FROM_HERE, **fields):
 def sent_back(answer):
     """The fields of the form in an answer."""
     return Form(answer.text, "ask-form").fields
+
+
+def assert_given_back(answer, status, said):
+    """Nothing was stored, and the form that comes back holds what was typed."""
+    assert answer.status_code == status
+    assert said in answer.text
+    assert not Comment.select().exists()
+    assert sent_back(answer)["body"] == TYPED
+
+
+def path_of(answer):
+    return answer.location.partition("#")[0]
+
+
+def own_page(client, talk, **fields):
+    """The answer to a visitor's comment, which leads to the page of its author."""
+    answer = send(client, talk, **({"body": "How?"} | EVE | fields))
+    assert answer.status_code == 303, answer.text
+    return path_of(answer)
+
+
+def keyed(page, **fields):
+    """What a visitor's own page sends, with the key in its address."""
+    return {"key": parse_qs(urlsplit(page).query)["key"][0]} | fields

@@ -27,7 +27,8 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 import main  # noqa: E402
 import models  # noqa: E402
-from talks import accounts, passwords  # noqa: E402
+from talks import accounts, comment_pages, passwords, previews  # noqa: E402
+from talks.allowances import Allowance  # noqa: E402
 from talks.databases import Postgresql, open_database  # noqa: E402
 
 # Machines are noisy: no example fails for being slow. What lands is judged by the same examples everywhere;
@@ -213,6 +214,14 @@ def writes(database):
     database.query_hooks.append(note)
     yield found
     database.query_hooks.remove(note)
+
+
+@pytest.fixture
+def allowance(monkeypatch):
+    """Previews, long texts and reports are counted from nothing."""
+    monkeypatch.setattr(previews, "allowance", Allowance(previews.PER_MINUTE, 60))
+    monkeypatch.setattr(comment_pages, "long_texts", Allowance(comment_pages.LONG_A_MINUTE, 60))
+    monkeypatch.setattr(comment_pages, "reports", Allowance(comment_pages.REPORTS_AN_HOUR, 3600))
 
 
 # For what is about files, pragmas or the planner of SQLite, and for what no database decides.

@@ -6,7 +6,7 @@ import pytest
 from asked import an_open_talk
 from calling import BOTH, call, is_error
 from conftest import person
-from test_journal import an_entry, status_of, written
+from entered import an_entry, status_of, written
 from test_mentions import talk_status
 from written import rows
 

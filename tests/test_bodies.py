@@ -4,9 +4,10 @@ from conftest import only_sqlite
 from wtforms.validators import Length
 
 import main
-from forms import TalkForm, VisitorCommentForm
+from forms import TalkForm
 from talks import bodies, passwords
 from talks.account_forms import SetupForm
+from talks.comment_forms import VisitorCommentForm
 
 URLENCODED = "application/x-www-form-urlencoded"
 

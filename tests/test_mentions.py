@@ -3,7 +3,7 @@
 import pytest
 from asked import an_open_talk
 from conftest import only_sqlite, person
-from test_journal import an_entry, send, values, whole, written
+from entered import an_entry, send, values, whole, written
 from test_statements import counted
 from written import a_talk, rows
 

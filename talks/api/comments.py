@@ -3,7 +3,6 @@
 from flask import Blueprint, request, url_for
 from peewee import fn
 
-from forms import BodyForm
 from models import Comment, Talk
 from talks import comments, moderation, moderation_pages
 from talks.api import deciding, identity
@@ -11,6 +10,7 @@ from talks.api.collections import choice, collection, per_page
 from talks.api.deciding import DONE, at
 from talks.api.errors import ApiError
 from talks.api.sending import form_of, needed_object
+from talks.comment_forms import BodyForm
 from talks.paging import Order
 from talks.spam import Refused
 

@@ -2,7 +2,6 @@
 
 from flask import Blueprint, request, url_for
 
-from forms import EntryForm
 from models import Entry
 from talks import journal, journal_pages, moderation, networks
 from talks.api import deciding, identity
@@ -10,6 +9,7 @@ from talks.api.collections import choice, collection, per_page
 from talks.api.deciding import DONE, act_on, at
 from talks.api.errors import ApiError
 from talks.api.sending import form_of, needed_object
+from talks.journal_forms import EntryForm
 from talks.mentions import Mention
 from talks.paging import Order
 

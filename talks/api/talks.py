@@ -2,7 +2,6 @@
 
 from flask import Blueprint
 
-from forms import CommentForm
 from models import Comment, Talk
 from talks import comments, networks
 from talks.api import identity
@@ -10,6 +9,7 @@ from talks.api.collections import choice, collection, per_page
 from talks.api.comments import all_as_json, one, url_of
 from talks.api.errors import ApiError
 from talks.api.sending import form_of, needed_object
+from talks.comment_forms import CommentForm
 from talks.spam import Refused
 from talks.threads import BY_NUMBER
 

@@ -10,7 +10,8 @@ from wtforms.widgets import TextInput
 import forms
 from forms import line
 from models import Entry, Event, Talk, User
-from talks import embeds
+from talks import embeds, journal_forms
+from talks.account_forms import USERNAME, USERNAME_RULE
 from talks.panel.tables import STATUS, TALK_STATUS
 from talks.wording import language_choices
 
@@ -122,7 +123,7 @@ def choice(values, label="Status"):
 
 PERSON = {
     "username": line(
-        User.username.max_length, Regexp(f"{forms.USERNAME.pattern}$", message=forms.USERNAME_RULE),
+        User.username.max_length, Regexp(f"{USERNAME.pattern}$", message=USERNAME_RULE),
         required="Choose a username.",
     ),
     "email": line(320, forms.email_address, required="Enter an e-mail address.", label="E-mail"),
@@ -179,7 +180,7 @@ EVENT_FIELDS = {"url": ItsField}
 
 ENTRY = {
     "title": line(Entry.title.max_length, required="Give the entry a title."),
-    "body": line(forms.ENTRY, required="Write something.", label="Words"),
+    "body": line(journal_forms.ENTRY, required="Write something.", label="Words"),
     "status": choice(STATUS),
 }
 COMMENT = {"status": choice(STATUS)}
