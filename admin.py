@@ -21,7 +21,7 @@ from wtforms import SelectField
 
 from models import AuditEvent, Comment, Entry, Event, OutboxMail, Tag, Talk, User, database
 from talks import accounts, catalogue, moderation, publishing
-from talks.panel import changes, fields, overview, tables
+from talks.panel import changes, fields, overview, tables, words
 from talks.panel.exports import csv_file
 from talks.panel.lists import DEEPEST, Filter, Lookup, by_id, matching, numbers
 from talks.panel.policy import dress, nonce
@@ -60,7 +60,9 @@ def turn_away():
 
 
 class Guarded:
-    """What all views have: the guard, the policy, and no address that is not used."""
+    """What all views have: the guard, the policy, the words, and no address that is not used."""
+
+    thing = "row"  # what a row is called in a sentence
 
     def is_accessible(self):
         return may_enter()
@@ -82,7 +84,11 @@ class Guarded:
     def _run_view(self, view, *args, **kwargs):
         return view(self, *args, **kwargs)  # Flask-Admin would hide a TypeError behind another one
 
+    def in_our_words(self, text, **values):
+        return words.said(self.thing, text, **values)
+
     def render(self, template, **kwargs):
+        self._template_args["_gettext"] = self.in_our_words
         page = super().render(template, **kwargs)
         return (page, 422) if getattr(kwargs.get("form"), "errors", None) else page
 
@@ -163,6 +169,9 @@ class Panel(Guarded, ModelView):
 
     def is_valid_filter(self, filter):
         return isinstance(filter, Filter)
+
+    def get_invalid_value_msg(self, value, filter):
+        return self.in_our_words("Invalid Filter Value: %(value)s", value=value)
 
     def _create_ajax_loader(self, name, options):
         return Lookup(name, **options)
@@ -287,6 +296,7 @@ class Panel(Guarded, ModelView):
 class People(Panel):
     """Accounts, and profiles without one. Addresses, passwords and sessions are their owners' business."""
 
+    thing = "profile"
     intro = "Accounts, and speakers without one. Who is not let in is signed out, and their page is hidden."
     question = "Delete this account for good? Its owner is told by mail, and the talks it owns become drafts."
     action_disallowed_list = ("delete",)  # each by itself, as it is for good
@@ -309,6 +319,7 @@ class People(Panel):
 
 
 class AllTalks(Panel):
+    thing = "talk"
     intro = "In any status. Speakers, tags and links of a talk are changed on its own page."
     leads_to = "title", "timeline.talk", "talk_id", "id"
     form_columns = (
@@ -348,6 +359,7 @@ class AllTalks(Panel):
 
 
 class Events(Panel):
+    thing = "event"
     intro = "An event lasts from the first to the last day of its talks. One that has talks is not deleted."
     leads_to = "title", "timeline.event", "slug", "slug"
     form_columns = ("title", "series", "venue", "url", "description")
@@ -365,6 +377,7 @@ class Events(Panel):
 
 
 class Tags(Panel):
+    thing = "tag"
     intro = "A tag that is deleted leaves its talks."
     question = "Delete this tag? Its talks lose it for good."
     leads_to = "name", "timeline.tag", "slug", "slug"
@@ -416,6 +429,7 @@ class Decided(Panel):
 
 
 class Comments(Decided):
+    thing = "comment"
     intro = "Under all talks. What is deleted can be undone. What waits stands also in"
     elsewhere = (("moderation.everything", "All that waits"),)
     leads_to = "excerpt", "comments.show", "comment_id", "id"
@@ -430,6 +444,7 @@ class Comments(Decided):
 
 
 class Entries(Decided):
+    thing = "entry"
     intro = "Of the journal. What is deleted can be undone. What waits stands also in"
     elsewhere = (("moderation.everything", "All that waits"),)
     leads_to = "title", "journal.entry", "entry_id", "id"
@@ -445,6 +460,7 @@ class ReadOnly(Panel):
 
 
 class Outbox(ReadOnly):
+    thing = "mail"
     intro = "Mail that waits, and what became of it, for 30 days. What was given up is tried again at"
     elsewhere = (("mailing.mailbox", "Mail"),)
 

@@ -41,7 +41,7 @@ def made(page, table, **values):
     for each, value in values.items():
         page.get_by_label(each).first.fill(value)
     page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_text("Record was successfully created.").wait_for()
+    page.get_by_text(re.compile(r"The new \w+ is saved\.")).wait_for()
     return values[label]
 
 
@@ -61,7 +61,7 @@ def test_somebody_is_found_and_changed(panel, browse):
     panel.get_by_label("Place").fill("The reading room")
     panel.get_by_role("button", name="Save", exact=True).click()
 
-    expect(panel.get_by_text("Record was successfully saved.")).to_be_visible()
+    expect(panel.get_by_text("The profile is saved.")).to_be_visible()
     expect(row(panel, "dora")).to_have_count(1)  # back where the search was
     row(panel, "dora").get_by_role("link", name="dora", exact=True).click()
     expect(panel.get_by_text("The reading room")).to_be_visible()
