@@ -92,6 +92,32 @@ def test_a_filter_is_added_and_taken_away(panel):
     assert before > 0
 
 
+def test_a_filter_is_applied_after_it_is_chosen(panel):
+    room(panel, "Talks")
+    panel.get_by_role("button", name="Filter").click()
+    panel.get_by_role("button", name="Status").click()
+    panel.locator("select.filter-val").focus()
+    panel.keyboard.press("Tab")
+
+    expect(panel.get_by_role("button", name="Apply")).to_be_focused()
+    chosen, apply = panel.locator("table.filters"), panel.get_by_role("button", name="Apply")
+    assert apply.bounding_box()["y"] > chosen.bounding_box()["y"]
+
+
+def test_what_a_search_looks_for_can_be_read_on_a_phone(browse):
+    page = browse(viewport=SIZES["phone"])
+    sign_in(page, "carol")
+    for table in ("users", "comments", "audit"):
+        page.goto(f"/admin/{table}/")
+        room_left = page.get_by_role("searchbox").evaluate("""(input) => {
+            const style = getComputedStyle(input), words = document.createElement("canvas").getContext("2d");
+            words.font = style.font;
+            const inner = input.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+            return inner - words.measureText(input.placeholder).width;
+        }""")
+        assert room_left > 8, table
+
+
 def test_a_day_is_chosen_from_a_calendar(panel):
     room(panel, "Audit trail")
     panel.get_by_role("button", name="Filter").click()
