@@ -29,6 +29,7 @@ from talks.panel.policy import dress, nonce
 MOST_AT_ONCE = 200  # rows that one act changes
 MOST_EXPORTED = 10_000  # rows
 MOST_FILTERS = 10
+ACTS = ("approve", "keep", "publish", "restore", "undo", "unpublish", "spam", "delete")  # the safe ones first
 
 
 def asking():
@@ -145,7 +146,7 @@ class Panel(Guarded, ModelView):
     column_sortable_list = ("id",)
     column_labels = tables.LABELS
     intro = ""  # a sentence about the table
-    elsewhere = ()  # (endpoint, words): a page of the site about the same
+    elsewhere = ()  # (endpoint, words): a page of the site about the same, which ends the sentence
     question = "Delete it?"  # before a row is deleted
     leads_to = None  # a column, and the page of the site that it leads to: endpoint, argument, attribute
     created = ()  # what a new row is asked for, where that is not form_columns
@@ -284,6 +285,10 @@ class Panel(Guarded, ModelView):
         flash(
             f"{said}: {done}.{f' Left as they were: {left}.' if left else ''}", "success" if done else "info"
         )
+
+    def get_actions_list(self):
+        acts, questions = super().get_actions_list()
+        return sorted(acts, key=lambda act: ACTS.index(act[0])), questions
 
     def act(self, ids, verb, said):
         self.each(self.rows(numbers(ids, MOST_AT_ONCE)), verb, said)
@@ -459,10 +464,10 @@ class ReadOnly(Panel):
     can_create = can_edit = can_delete = False
 
 
-class Outbox(ReadOnly):
+class Mail(ReadOnly):
     thing = "mail"
-    intro = "Mail that waits, and what became of it, for 30 days. What was given up is tried again at"
-    elsewhere = (("mailing.mailbox", "Mail"),)
+    intro = "What waits, and what became of it, for 30 days. What was given up can be tried again on"
+    elsewhere = (("mailing.mailbox", "its own page"),)
 
 
 class Trail(ReadOnly):
@@ -480,7 +485,7 @@ VIEWS = (
     (People, User, "People", "users"), (AllTalks, Talk, "Talks", "talks"),
     (Events, Event, "Events", "events"), (Tags, Tag, "Tags", "tags"),
     (Comments, Comment, "Comments", "comments"),
-    (Entries, Entry, "Entries", "entries"), (Outbox, OutboxMail, "Outbox", "outbox"),
+    (Entries, Entry, "Entries", "entries"), (Mail, OutboxMail, "Mail", "outbox"),
     (Trail, AuditEvent, "Audit trail", "audit"),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ from flask_admin.model import BaseModelView
 from panelling import VIEWS, said, send, stock, view_of
 
 import main
-from models import Claim, Tag
+from models import Claim, Tag, User
 from talks import audit
 from talks.mailing.kinds import KINDS as mail_kinds
 from talks.moderation import DONE, KINDS
@@ -143,3 +143,35 @@ def test_what_was_done_is_found_by_its_words_and_by_its_name(as_carol, stocked):
     for query in (f"flt0_{number}=talk.publish", "search=published+talk", "search=talk.publish"):
         page = said_at(as_carol, f"/admin/audit/?{query}")
         assert page.count('aria-label="Open ') == 1 and "Boundaries" in page, query
+
+
+def test_the_first_page_names_nobody_twice(as_carol, carol):
+    audit.record("session.begin", carol, by=carol)
+    audit.record("user.rights", User.create(username="dan", name="Dan"), by=carol, is_speaker=True)
+    lines = re.findall(r"<li>\s*<time.*?</li>", as_carol.get("/admin/").text, re.DOTALL)
+    rights, begun = [" ".join(unescape(re.sub("<[^>]*>", "", line)).split()[2:]) for line in lines[:2]]
+
+    assert (rights, begun) == ("carol changed somebody's rights: dan", "carol signed in")
+
+
+# What a list offers and is about
+
+
+@pytest.mark.parametrize("table", ["talks", "tags", "comments", "entries"])
+def test_what_takes_away_is_offered_last(table):
+    acts = [name for name, _ in view_of(table).get_actions_list()[0]]
+
+    assert acts[-1] == "delete" and "spam" not in acts[:-2]
+
+
+def test_each_introduction_is_whole_sentences(as_carol, database):
+    for table in VIEWS:
+        page = said_at(as_carol, f"/admin/{table}/")
+        intro = re.sub("<[^>]*>", "", re.search(r'<p class="panel-intro">(.*?)</p>', page)[1])
+        assert intro.endswith(".") and ".." not in intro, table
+
+
+def test_mail_is_called_mail_in_the_menu_the_panel_and_its_page(as_carol, database):
+    for address in ("/admin/", "/admin/outbox/", "/mailbox"):
+        page = said_at(as_carol, address)
+        assert ">Mail</a>" in page and not re.search(r">[^<]*\b(outbox|mailbox)\b", page, re.IGNORECASE)
