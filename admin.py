@@ -21,7 +21,7 @@ from wtforms import SelectField
 
 from models import AuditEvent, Comment, Entry, Event, OutboxMail, Tag, Talk, User, database
 from talks import accounts, catalogue, moderation, publishing
-from talks.panel import changes, fields, overview, tables
+from talks.panel import changes, fields, overview, tables, words
 from talks.panel.exports import csv_file
 from talks.panel.lists import DEEPEST, Filter, Lookup, by_id, matching, numbers
 from talks.panel.policy import dress, nonce
@@ -29,6 +29,7 @@ from talks.panel.policy import dress, nonce
 MOST_AT_ONCE = 200  # rows that one act changes
 MOST_EXPORTED = 10_000  # rows
 MOST_FILTERS = 10
+ACTS = ("approve", "keep", "publish", "restore", "undo", "unpublish", "spam", "delete")  # the safe ones first
 
 
 def asking():
@@ -60,7 +61,9 @@ def turn_away():
 
 
 class Guarded:
-    """What all views have: the guard, the policy, and no address that is not used."""
+    """What all views have: the guard, the policy, the words, and no address that is not used."""
+
+    thing = "row"  # what a row is called in a sentence
 
     def is_accessible(self):
         return may_enter()
@@ -82,7 +85,11 @@ class Guarded:
     def _run_view(self, view, *args, **kwargs):
         return view(self, *args, **kwargs)  # Flask-Admin would hide a TypeError behind another one
 
+    def in_our_words(self, text, **values):
+        return words.said(self.thing, text, **values)
+
     def render(self, template, **kwargs):
+        self._template_args["_gettext"] = self.in_our_words
         page = super().render(template, **kwargs)
         return (page, 422) if getattr(kwargs.get("form"), "errors", None) else page
 
@@ -139,7 +146,7 @@ class Panel(Guarded, ModelView):
     column_sortable_list = ("id",)
     column_labels = tables.LABELS
     intro = ""  # a sentence about the table
-    elsewhere = ()  # (endpoint, words): a page of the site about the same
+    elsewhere = ()  # (endpoint, words): a page of the site about the same, which ends the sentence
     question = "Delete it?"  # before a row is deleted
     leads_to = None  # a column, and the page of the site that it leads to: endpoint, argument, attribute
     created = ()  # what a new row is asked for, where that is not form_columns
@@ -163,6 +170,9 @@ class Panel(Guarded, ModelView):
 
     def is_valid_filter(self, filter):
         return isinstance(filter, Filter)
+
+    def get_invalid_value_msg(self, value, filter):
+        return self.in_our_words("Invalid Filter Value: %(value)s", value=value)
 
     def _create_ajax_loader(self, name, options):
         return Lookup(name, **options)
@@ -276,6 +286,10 @@ class Panel(Guarded, ModelView):
             f"{said}: {done}.{f' Left as they were: {left}.' if left else ''}", "success" if done else "info"
         )
 
+    def get_actions_list(self):
+        acts, questions = super().get_actions_list()
+        return sorted(acts, key=lambda act: ACTS.index(act[0])), questions
+
     def act(self, ids, verb, said):
         self.each(self.rows(numbers(ids, MOST_AT_ONCE)), verb, said)
 
@@ -287,6 +301,7 @@ class Panel(Guarded, ModelView):
 class People(Panel):
     """Accounts, and profiles without one. Addresses, passwords and sessions are their owners' business."""
 
+    thing = "profile"
     intro = "Accounts, and speakers without one. Who is not let in is signed out, and their page is hidden."
     question = "Delete this account for good? Its owner is told by mail, and the talks it owns become drafts."
     action_disallowed_list = ("delete",)  # each by itself, as it is for good
@@ -309,6 +324,7 @@ class People(Panel):
 
 
 class AllTalks(Panel):
+    thing = "talk"
     intro = "In any status. Speakers, tags and links of a talk are changed on its own page."
     leads_to = "title", "timeline.talk", "talk_id", "id"
     form_columns = (
@@ -348,6 +364,7 @@ class AllTalks(Panel):
 
 
 class Events(Panel):
+    thing = "event"
     intro = "An event lasts from the first to the last day of its talks. One that has talks is not deleted."
     leads_to = "title", "timeline.event", "slug", "slug"
     form_columns = ("title", "series", "venue", "url", "description")
@@ -365,6 +382,7 @@ class Events(Panel):
 
 
 class Tags(Panel):
+    thing = "tag"
     intro = "A tag that is deleted leaves its talks."
     question = "Delete this tag? Its talks lose it for good."
     leads_to = "name", "timeline.tag", "slug", "slug"
@@ -416,6 +434,7 @@ class Decided(Panel):
 
 
 class Comments(Decided):
+    thing = "comment"
     intro = "Under all talks. What is deleted can be undone. What waits stands also in"
     elsewhere = (("moderation.everything", "All that waits"),)
     leads_to = "excerpt", "comments.show", "comment_id", "id"
@@ -430,6 +449,7 @@ class Comments(Decided):
 
 
 class Entries(Decided):
+    thing = "entry"
     intro = "Of the journal. What is deleted can be undone. What waits stands also in"
     elsewhere = (("moderation.everything", "All that waits"),)
     leads_to = "title", "journal.entry", "entry_id", "id"
@@ -444,9 +464,10 @@ class ReadOnly(Panel):
     can_create = can_edit = can_delete = False
 
 
-class Outbox(ReadOnly):
-    intro = "Mail that waits, and what became of it, for 30 days. What was given up is tried again at"
-    elsewhere = (("mailing.mailbox", "Mail"),)
+class Mail(ReadOnly):
+    thing = "mail"
+    intro = "What waits, and what became of it, for 30 days. What was given up can be tried again on"
+    elsewhere = (("mailing.mailbox", "its own page"),)
 
 
 class Trail(ReadOnly):
@@ -464,7 +485,7 @@ VIEWS = (
     (People, User, "People", "users"), (AllTalks, Talk, "Talks", "talks"),
     (Events, Event, "Events", "events"), (Tags, Tag, "Tags", "tags"),
     (Comments, Comment, "Comments", "comments"),
-    (Entries, Entry, "Entries", "entries"), (Outbox, OutboxMail, "Outbox", "outbox"),
+    (Entries, Entry, "Entries", "entries"), (Mail, OutboxMail, "Mail", "outbox"),
     (Trail, AuditEvent, "Audit trail", "audit"),
 )  # fmt: skip
 

@@ -77,6 +77,18 @@ ERRORS = {
     500: "Something broke on our side. Nothing you sent was half-saved. Try again in a minute.",
     503: "The site cannot reach its database at the moment. Try again in a minute.",
 }
+TITLES = {  # of their pages; others are called as the standard calls them
+    400: "Not understood",
+    403: "Not allowed",
+    405: "Not possible here",
+    408: "Took too long",
+    410: "No longer there",
+    413: "Too large",
+    422: "Not right yet",
+    429: "Too many at once",
+    500: "Something broke",
+    503: "Out of reach",
+}
 
 
 class IdConverter(IntegerConverter):
@@ -268,7 +280,7 @@ def shell_names():
 
 def error_page(status, message, request_id, newest=()):
     """The site's own page about an error."""
-    title = HTTP_STATUS_CODES[status].capitalize()
+    title = TITLES.get(status) or HTTP_STATUS_CODES[status].capitalize()
     return render_template(
         "errors/error.html", status=status, title=title, message=message, request_id=request_id, newest=newest
     )

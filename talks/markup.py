@@ -42,6 +42,7 @@ MARKED = re.compile(
 )
 LEADING_PARAGRAPHS = re.compile(r"(?:\s*<p>.*?</p>)*", re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
+TABLE_RULE = re.compile(r"(?=.*\|)(?=.*-)[ \t|:-]+")  # beneath the head of a table
 PARAGRAPH_END = re.compile(r"\n\s*\n")
 BARE_ADDRESS = re.compile(r"(?<![\w/])https?://[^\s<>\"]+", re.IGNORECASE)
 CLOSING = {")": "(", "]": "[", "}": "{"}
@@ -81,7 +82,7 @@ def render_page(text: str) -> str:
 def plain(text: str, length: int) -> str:
     """The beginning of `text` without any marks, on one line of at most `length` characters."""
     start = render(text[: 4 * length + 1_000])
-    return _shortened(unescape(TAG.sub("", re.sub(r"<(?:br|/p|/li|/h\d)>", " ", start))), length)
+    return _shortened(_text(re.sub(r"<(?:br|/li|/h\d)>", " ", start)), length)
 
 
 def beginning(html: str, length: int = 320) -> str:
@@ -90,15 +91,32 @@ def beginning(html: str, length: int = 320) -> str:
     What begins with something else, such as a list, is taken as it comes.
     """
     paragraphs = LEADING_PARAGRAPHS.match(html)[0] or html
-    return _shortened(unescape(TAG.sub("", paragraphs)), length)
+    return _shortened(_text(paragraphs), length)
+
+
+def _text(html: str) -> str:
+    return unescape(TAG.sub("", html.replace("</p>", "\n")))
 
 
 def _shortened(text: str, length: int) -> str:
-    line = " ".join(text.split())
+    line = " ".join(_without_bars(text).split())
     if len(line) <= length:
         return line
     cut = line[:length].rpartition(" ")[0].rstrip(" ,.;:-") or line[: length - 1]
     return f"{cut}…"
+
+
+def _without_bars(text: str) -> str:
+    """`text` with the tables in it, which are not drawn, as the words of their cells."""
+    lines, in_table = [], False
+    for line in text.split("\n"):
+        if TABLE_RULE.fullmatch(line):
+            in_table = True
+            lines[-1:] = [head.replace("|", " ") for head in lines[-1:]]
+            continue
+        in_table = in_table and "|" in line
+        lines.append(line.replace("|", " ") if in_table else line)
+    return "\n".join(lines)
 
 
 def _cleaned(text: str) -> str:

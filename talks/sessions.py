@@ -127,7 +127,7 @@ def end_one(session_id):
     if end(current_user._get_current_object(), session_id):
         flash("That browser is signed out.", "success")
     else:
-        flash("That browser was signed out already.", "info")
+        flash("Nothing changed: that browser is not signed in to your account.", "info")
     return redirect(url_for(".index"), 303)
 
 

@@ -424,7 +424,7 @@ def test_an_id_that_is_none_leads_back_with_a_sentence(as_carol, comment):
         for address in ("users/edit", "users/details", "comments/edit", "comments/details"):
             answer = as_carol.get(f"/admin/{address}/?id={id_}")
             assert answer.status_code == 302
-            assert not id_ or "Record does not exist." in as_carol.get(answer.location).text
+            assert not id_ or "is not there any more." in as_carol.get(answer.location).text
         assert remove(as_carol, "comments", id_).status_code == 303
 
     assert Comment.get_by_id(comment.id).status == "pending"

@@ -41,7 +41,7 @@ def made(page, table, **values):
     for each, value in values.items():
         page.get_by_label(each).first.fill(value)
     page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_text("Record was successfully created.").wait_for()
+    page.get_by_text(re.compile(r"The new \w+ is saved\.")).wait_for()
     return values[label]
 
 
@@ -61,7 +61,7 @@ def test_somebody_is_found_and_changed(panel, browse):
     panel.get_by_label("Place").fill("The reading room")
     panel.get_by_role("button", name="Save", exact=True).click()
 
-    expect(panel.get_by_text("Record was successfully saved.")).to_be_visible()
+    expect(panel.get_by_text("The profile is saved.")).to_be_visible()
     expect(row(panel, "dora")).to_have_count(1)  # back where the search was
     row(panel, "dora").get_by_role("link", name="dora", exact=True).click()
     expect(panel.get_by_text("The reading room")).to_be_visible()
@@ -90,6 +90,32 @@ def test_a_filter_is_added_and_taken_away(panel):
     panel.get_by_role("link", name="Show all").click()
     expect(panel.locator("td.col-status", has_text="Published").first).to_be_visible()
     assert before > 0
+
+
+def test_a_filter_is_applied_after_it_is_chosen(panel):
+    room(panel, "Talks")
+    panel.get_by_role("button", name="Filter").click()
+    panel.get_by_role("button", name="Status").click()
+    panel.locator("select.filter-val").focus()
+    panel.keyboard.press("Tab")
+
+    expect(panel.get_by_role("button", name="Apply")).to_be_focused()
+    chosen, apply = panel.locator("table.filters"), panel.get_by_role("button", name="Apply")
+    assert apply.bounding_box()["y"] > chosen.bounding_box()["y"]
+
+
+def test_what_a_search_looks_for_can_be_read_on_a_phone(browse):
+    page = browse(viewport=SIZES["phone"])
+    sign_in(page, "carol")
+    for table in ("users", "comments", "audit"):
+        page.goto(f"/admin/{table}/")
+        room_left = page.get_by_role("searchbox").evaluate("""(input) => {
+            const style = getComputedStyle(input), words = document.createElement("canvas").getContext("2d");
+            words.font = style.font;
+            const inner = input.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+            return inner - words.measureText(input.placeholder).width;
+        }""")
+        assert room_left > 8, table
 
 
 def test_a_day_is_chosen_from_a_calendar(panel):

@@ -95,6 +95,18 @@ def test_who_registers_writes_an_entry_that_waits_until_it_is_approved(browse, m
     expect(reader.locator("article .prose em")).to_have_text("first")
 
 
+def test_administrators_read_in_their_own_zone_when_a_mail_was_written(browse, mail_of):
+    register(browse(), "traveller")
+    mail_of("traveller@example.org")
+    page = browse(locale="de-DE", timezone_id="Asia/Tokyo")
+    sign_in(page, "carol")
+    page.goto("/mailbox")
+    written = page.locator("time.when").first
+
+    assert re.fullmatch(r"\d+\. \w+ \d{4}, \d\d:\d\d", written.inner_text())
+    assert re.fullmatch(r"\d+ \w+ \d{4}, \d\d:\d\d UTC", written.get_attribute("title"))
+
+
 def test_a_speaker_of_the_archive_claims_the_page_and_moderates_there(browse, site, newcomer, mail_of):
     name = f"Pia Profile{next(numbers)}"
     owner, pia, carol = browse(), browse(), browse()

@@ -306,6 +306,13 @@ def test_the_queue_is_empty_with_a_sentence(as_carol):
     assert "Nobody asks for a profile, or to publish." in as_carol.get("/moderate-admin/claims").text
 
 
+def test_who_has_no_requests_is_told_once(as_bob):
+    page = as_bob.get("/claims").text
+
+    assert "No requests yet" in page and "This is me" in page
+    assert "Nobody asks anything of you" not in page
+
+
 def test_names_of_others_are_printed_as_text(as_carol, lovelace):
     eve = an_account("eve", name="<script>alert(1)</script>")
     claims.ask_for_profile(eve, lovelace, "<img src=x onerror=alert(1)>")

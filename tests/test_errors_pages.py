@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sqlite3
 from contextlib import closing
 
@@ -97,7 +98,18 @@ def test_a_form_without_its_token_has_a_page(client):
 
 
 def test_what_one_may_not_do_has_a_page(as_bob):
-    assert_page(as_bob.get("/new"), 403, "Only speakers publish talks here.")
+    answer = as_bob.get("/new")
+
+    assert_page(answer, 403, "Only speakers publish talks here.")
+    assert "<h1>Not allowed</h1>" in answer.text
+
+
+@pytest.mark.parametrize("status", main.ERRORS)
+def test_the_title_of_an_error_is_no_term_of_the_protocol(database, status):
+    with main.app.test_request_context("/"):
+        page = main.error_page(status, main.ERRORS[status], "")
+
+    assert not re.search("<h1>.*(forbidden|request|method|entity|server|service).*</h1>", page, re.IGNORECASE)
 
 
 def test_a_method_an_address_does_not_take_has_a_page_that_says_which_it_does(as_bob):

@@ -208,6 +208,9 @@ def test_a_written_mail_can_be_read_with_its_links(as_carol, talk, folder):
 
     page = as_carol.get(path).text
     assert "&lt;script&gt;" in page
+    assert re.search(
+        r'<time datetime="[^"]*\+00:00" data-date="UTC">\d+ \w+ \d{4}, \d\d:\d\d UTC</time>', page
+    )
     assert re.search(r'<a href="http://127.0.0.1:8000/moderate/[^"]+"', page)
     with as_carol.get(f"{path}?raw=1") as raw:
         assert raw.mimetype == "message/rfc822"

@@ -311,6 +311,9 @@ def test_a_summary_is_one_line_of_plain_text(text, length, line):
     case("a list ends it", "Two things:\n\n- one\n- two", "Two things:"),
     case("a list alone is taken", "- one\n- two", "one two"),
     case("marks are text", "1 < 2 & 3", "1 < 2 & 3"),
+    case("a table is its words", "| a | *b* |\n| --- | :-: |\n| 1 | 2 |\n\nSo x | y.", "a b 1 2 So x | y."),
+    case("a table needs no bars at its ends", "a | b\n---|---\n1 | 2", "a b 1 2"),
+    case("bars alone are no table", "if a | b\nor | c", "if a | b or | c"),
     case("nothing", "", ""),
 ])  # fmt: skip
 def test_a_text_begins_with_its_first_paragraphs(text, beginning):

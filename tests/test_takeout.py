@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from datetime import datetime
 
 import mailed
 import pytest
@@ -90,6 +91,17 @@ def everything(ada, bob, carol):
 
 def test_there_is_a_file_for_each_kind_of_thing(everything):
     assert taken(everything).keys() == FILES
+
+
+def test_each_file_is_dated_when_it_was_made(ada, folder):  # noqa: F811
+    made = avatars.put_up(ada, picture(), folder)
+    file = io.BytesIO()
+    takeout.write(file, User.get_by_id(ada.id), folder / made, "Talks", datetime(2026, 5, 31, 14, 30, 8))
+
+    with zipfile.ZipFile(file) as archive:
+        assert {member.date_time for member in archive.infolist()} == {(2026, 5, 31, 14, 30, 8)}
+        assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_DEFLATED}
+        assert "avatar.webp" in archive.namelist()
 
 
 def test_it_says_what_is_held(everything):

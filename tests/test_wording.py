@@ -1,11 +1,13 @@
 """Values in English, and back."""
 
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import main
 from talks import wording
 
 
@@ -101,3 +103,14 @@ def test_a_count_agrees_with_its_noun():
 )
 def test_a_link_writes_to_one_address(address, link):
     assert wording.mailto(address) == link
+
+
+def test_days_and_times_are_written_by_two_templates_only():
+    """Those name the zone, and let the reader's browser say it in the reader's language and zone."""
+    folder = Path(main.app.root_path, "templates")
+    said = {
+        str(path.relative_to(folder)) for path in folder.rglob("*.html") if "civil_date" in path.read_text()
+    }
+
+    assert said == {"_date.html", "comments/_written.html"}
+    assert not [path for path in folder.rglob("*.html") if 'strftime("%H' in path.read_text()]

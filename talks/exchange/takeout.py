@@ -52,13 +52,20 @@ def write(file, user, avatar, site, now):
             "username": user.username,
             "now": f"{now:%Y-%m-%d %H:%M}",
         }
-        archive.writestr("README.txt", README.format(**about))
-        archive.writestr("profile.json", as_json(profile(user)))
+        archive.writestr(member("README.txt", now), README.format(**about))
+        archive.writestr(member("profile.json", now), as_json(profile(user)))
         for name, rows in PARTS.items():
-            with archive.open(f"{name}.json", "w") as part:
+            with archive.open(member(f"{name}.json", now), "w") as part:
                 write_rows(part, rows(user))
         if avatar and avatar.is_file():
-            archive.write(avatar, "avatar.webp")
+            archive.writestr(member("avatar.webp", now), avatar.read_bytes())
+
+
+def member(name, now):
+    """A file of the ZIP as made `now`: by itself zipfile dates what it streams to 1980."""
+    made = zipfile.ZipInfo(name, now.timetuple()[:6])
+    made.compress_type, made.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+    return made
 
 
 def write_rows(part, rows):

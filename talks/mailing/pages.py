@@ -24,6 +24,7 @@ from peewee import JOIN
 
 from models import Muted, OutboxMail, Talk
 from talks import tokens
+from talks.mailing.kinds import KINDS
 from talks.mailing.messages import read_unsubscribe_token
 from talks.notifications import CONFIRM, CONFIRM_SECONDS, confirm_address, subscribe_again, unsubscribe
 from talks.smtp import folder_in
@@ -88,6 +89,7 @@ def mailbox():
         "mailing/mailbox.html", given_up=list(failed.limit(MOST_SHOWN)), given_up_count=failed.count(),
         unsent=list(waiting.limit(MOST_SHOWN)), unsent_count=waiting.count(),
         files=[head(path) for path in files()], has_server=bool(current_app.config["MAIL_SERVER"]),
+        kinds=KINDS,
     )  # fmt: skip
 
 

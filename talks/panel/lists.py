@@ -43,8 +43,18 @@ def matching(text, columns):
     return reduce(and_, conditions) if conditions else None
 
 
+class Called:
+    """A column that is searched also by what its values are called: {"talk.edit": "changed a talk"}."""
+
+    def __init__(self, column, called):
+        self.column, self.called, self.name = column, called, column.name
+
+
 def holds(column, word):
     """As typed or in lower case: SQLite knows only the capitals of English, MariaDB minds the case."""
+    if isinstance(column, Called):
+        these = [value for value, words in column.called.items() if word.lower() in words.lower()]
+        return holds(column.column, word) | column.column.in_(these)
     return fn.LOWER(column).contains(word.lower()) | column.contains(word)
 
 

@@ -1,7 +1,7 @@
 """What the first page of the panel says: what there is, what waits, what was done last."""
 
 from models import AuditEvent, Claim, Comment, Entry, OutboxMail, Talk
-from talks.panel import tables
+from talks.panel import tables, words
 
 MOST_COUNTED = 1_000  # then it says "1,000 or more"
 LAST_DONE = 12
@@ -24,6 +24,7 @@ def of_the_site():
         ],
         "most": MOST_COUNTED,
         "done": list(tables.rows(AuditEvent).order_by(AuditEvent.id.desc()).limit(LAST_DONE)),
+        "actions": words.ACTIONS,
     }
 
 

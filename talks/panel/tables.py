@@ -9,7 +9,9 @@ from peewee import JOIN, fn
 
 from forms import DISCUSSION
 from models import AuditEvent, Comment, Entry, Event, OutboxMail, Tag, Talk, User
-from talks.panel.lists import Filter, Holds, Is, IsNumber, IsSet, YesNo, between
+from talks.mailing.kinds import KINDS
+from talks.panel.lists import Called, Filter, Holds, Is, IsNumber, IsSet, YesNo, between
+from talks.panel.words import ACTIONS
 
 TALK_STATUS = {"draft": "Draft", "published": "Published", "deleted": "Deleted"}
 STATUS = {
@@ -72,6 +74,8 @@ CHOICES = {  # what the words of a column are called
     Entry: {
         "status": list(STATUS.items()), "was": list(STATUS.items()), "talk_status": list(SHOWN_THERE.items())
     },
+    OutboxMail: {"kind": list(KINDS.items())},
+    AuditEvent: {"action": list(ACTIONS.items())},
 }  # fmt: skip
 SAID = {  # how values of a kind are written
     type(None): lambda view, value, name: "",
@@ -88,7 +92,10 @@ SEARCHED = {  # what a search looks through, and how that is called
     Comment: ((Comment.body, Comment.author_name, Comment.author_email), "Words, name or e-mail"),
     Entry: ((Entry.title, Entry.body), "Title or words"),
     OutboxMail: ((OutboxMail.to_email, OutboxMail.error), "Address or error"),
-    AuditEvent: ((AuditEvent.actor_name, AuditEvent.action, AuditEvent.object_name), "Who, what, to what"),
+    AuditEvent: (
+        (AuditEvent.actor_name, Called(AuditEvent.action, ACTIONS), AuditEvent.object_name),
+        "Who, what, to what",
+    ),
 }
 FILTERS = {
     User: (
@@ -113,12 +120,12 @@ FILTERS = {
         Filter(User.username, "Username"), Holds(Talk.title, "Talk"), *between(Entry.created_at, "Written"),
     ),
     OutboxMail: (
-        Filter(OutboxMail.kind, "Kind"), IsSet(OutboxMail.sent_at, "Sent"),
+        Is(OutboxMail.kind, "Kind", KINDS), IsSet(OutboxMail.sent_at, "Sent"),
         IsSet(OutboxMail.failed_at, "Given up"), Holds(Talk.title, "Talk"),
         *between(OutboxMail.due_at, "Due"),
     ),
     AuditEvent: (
-        Filter(AuditEvent.actor_name, "Who"), Filter(AuditEvent.action, "Did"),
+        Filter(AuditEvent.actor_name, "Who"), Is(AuditEvent.action, "Did", ACTIONS),
         Filter(AuditEvent.object_kind, "To"), IsNumber(AuditEvent.object_id, "Its no."),
         Filter(AuditEvent.door, "Door"), *between(AuditEvent.at, "At"),
     ),

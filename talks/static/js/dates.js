@@ -19,7 +19,7 @@
     const zoned = /(Z|[+-]\d\d:\d\d)$/.test(written);
     const at = new Date(timed && !zoned ? `${written}Z` : written);
     if (Number.isNaN(at.getTime())) continue;
-    if (timed && zoned) element.title = `${element.textContent} where it was given`;
+    if (timed && zoned) element.title = element.textContent + (element.dataset.date ? "" : " where it was given");
     element.textContent = (!timed ? day : zoned ? moment : hour).format(at);
     element.lang = language;
   }

@@ -21,6 +21,7 @@
     }
   };
   if (filters) {
+    filters.after(filters.closest("form").querySelector(".pull-right")); // what applies them
     call();
     new MutationObserver(call).observe(filters, { childList: true, subtree: true });
   }
