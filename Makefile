@@ -31,8 +31,8 @@ test: .venv/development ## lint and the whole suite, browser and servers include
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n auto
 
-quick: .venv/development check ## lint and the suite without browser and servers, under two minutes
-	$(BIN)/python -m pytest -n auto -q -m "not browser and not server and not archive"
+quick: .venv/development check ## lint and the suite without browser, servers and slow tests, under two minutes
+	$(BIN)/python -m pytest -n auto -q --hypothesis-profile=few -m "not browser and not server and not slow and not archive"
 
 cover: .venv/development ## branch coverage as HTML in htmlcov/
 	$(BIN)/python -m coverage run -m pytest -q -m "not browser and not server and not archive"

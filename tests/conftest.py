@@ -1,5 +1,6 @@
 """A site for each test: a fresh SQLite file, the real application, and three people."""
 
+import gc
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 import main  # noqa: E402
 import models  # noqa: E402
-from talks import accounts, comment_pages, passwords, previews  # noqa: E402
+from talks import accounts, comment_pages, demo, passwords, previews  # noqa: E402
 from talks.allowances import Allowance  # noqa: E402
 from talks.databases import Postgresql, open_database  # noqa: E402
 
@@ -36,12 +37,17 @@ from talks.databases import Postgresql, open_database  # noqa: E402
 settings.register_profile(
     "quick", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("few", settings.get_profile("quick"), max_examples=20)
 settings.register_profile("soak", settings.get_profile("quick"), max_examples=2_000, derandomize=False)
 settings.load_profile("soak" if os.environ.get("TALKS_SOAK") == "1" else "quick")
 
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it takes more time than most tests
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+
+
+def pytest_collection_finish():
+    gc.freeze()  # modules and tests stay to the end: no use looking through them again and again
 
 
 def missing(what):
@@ -94,6 +100,18 @@ def opened(url):
         yield database
     finally:
         database.close_all()
+
+
+@contextmanager
+def bound(url):
+    """The database at `url`, connected and bound to the models."""
+    before = models.database.obj
+    with opened(url) as database:
+        models.database.initialize(database)
+        try:
+            yield database
+        finally:
+            models.database.initialize(before)
 
 
 def serve(kind):
@@ -193,12 +211,17 @@ def database(request, tmp_path, empty_file):
         made = request.getfixturevalue(f"on_{request.param}")
     models.database.initialize(made)
     made.connect()
+    if request.param == "sqlite":
+        made.keep_connections()  # as a server does
+        made.pragma("synchronous", "off", permanent=True)  # what tests this cuts no power
     yield made
     if made.is_closed():
         made.connect()
-    if request.param != "sqlite":
+    if request.param == "sqlite":
+        made.close_all()
+    else:
         clear(made)
-    made.close()
+        made.close()
     models.database.initialize(before)
 
 
@@ -271,6 +294,27 @@ def as_bob(database, bob):
 @pytest.fixture
 def as_carol(database, carol):
     return main.app.test_client().let_in(carol)
+
+
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory, empty_file):
+    """A folder with the demo as its first start left it, and the lines that start printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copy(empty_file, folder / "talks.db")
+    with bound(f"sqlite:///{folder}/talks.db") as made:
+        lines = demo.load(folder)
+        made.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder, lines
+
+
+@pytest.fixture
+def demo_lines(first_start, tmp_path):
+    """What the first start printed; the test has that demo in `tmp_path` for itself."""
+    folder, lines = first_start
+    for name in ("talks.db", "demo-sign-ins.json"):
+        shutil.copy(folder / name, tmp_path)
+    with bound(f"sqlite:///{tmp_path}/talks.db"):
+        yield lines
 
 
 @pytest.fixture

@@ -447,6 +447,7 @@ FORMS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", FORMS)
 def test_no_form_breaks_whatever_is_sent(as_carol, stocked, address):
     address = f"/admin/{address}"

@@ -266,6 +266,7 @@ def header(name, size):
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a/videos/x.json", "padding.bin"])
 def test_a_bomb_of_one_giant_member_is_stopped_early(tmp_path, name):
     bomb = zeros(lzma.LZMACompressor(preset=0), 300, header(name, 5 << 30))

@@ -331,6 +331,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoil", "name", "advice"), FILES.values(), ids=FILES)
 def test_a_file_that_cannot_be_used_is_said(spoil, name, advice, tmp_path):
     holder = spoil and spoil(tmp_path / name)

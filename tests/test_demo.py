@@ -1,7 +1,6 @@
 """The demo: a sample, three people, comments in every state; and a second start keeps what was written."""
 
 import json
-import shutil
 from collections import Counter
 from datetime import timedelta
 
@@ -11,10 +10,8 @@ from peewee import fn
 from written import rows
 
 import main
-import models
 from models import Comment, MailAddress, OutboxMail, Refusal, Talk, User, utcnow
 from talks import accounts, comments, demo, demo_comments, moderation, passwords
-from talks.databases import open_database
 from talks.mailing import outbox
 
 SAMPLE = json.loads(demo_comments.FILE.read_text(encoding="utf-8"))
@@ -27,37 +24,6 @@ def entries():
         for comment in discussion["comments"]:
             yield comment
             yield from comment.get("answers", ())
-
-
-@pytest.fixture(scope="module")
-def first_start(tmp_path_factory, empty_file):
-    """A folder with the demo as its first start left it, and the lines that start printed."""
-    folder = tmp_path_factory.mktemp("demo")
-    shutil.copy(empty_file, folder / "talks.db")
-    before = models.database.obj
-    made = open_database(f"sqlite:///{folder}/talks.db")
-    models.database.initialize(made)
-    made.connect()
-    lines = demo.load(folder)
-    made.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    made.close_all()
-    models.database.initialize(before)
-    return folder, lines
-
-
-@pytest.fixture
-def lines(first_start, tmp_path):
-    """What the first start printed; the test has that demo in `tmp_path` for itself."""
-    folder, lines = first_start
-    for name in ("talks.db", "demo-sign-ins.json"):
-        shutil.copy(folder / name, tmp_path)
-    before = models.database.obj
-    made = open_database(f"sqlite:///{tmp_path}/talks.db")
-    models.database.initialize(made)
-    made.connect()
-    yield lines
-    made.close_all()
-    models.database.initialize(before)
 
 
 def the(role):
@@ -77,8 +43,8 @@ def statuses():
     return dict(counted.tuples())
 
 
-def test_three_people_can_sign_in(lines):
-    found = sign_ins(lines)
+def test_three_people_can_sign_in(demo_lines):
+    found = sign_ins(demo_lines)
 
     assert len(found) == 3
     for email, password in found.items():
@@ -89,7 +55,7 @@ def test_the_passwords_are_for_the_owner_of_the_machine_alone(first_start):
     assert (first_start[0] / "demo-sign-ins.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_speaker_has_talks_and_a_draft(lines):
+def test_the_speaker_has_talks_and_a_draft(demo_lines):
     assert [Talk.written_by(the("speaker"), status).count() for status in ("published", "draft")] == [3, 1]
 
 
@@ -101,13 +67,13 @@ def test_a_site_of_ones_own_is_left_alone(database, tmp_path, bob):
     assert User.select().count() == 1
 
 
-def test_without_its_file_there_are_new_passwords_for_the_same_people(lines, tmp_path):
+def test_without_its_file_there_are_new_passwords_for_the_same_people(demo_lines, tmp_path):
     (tmp_path / "demo-sign-ins.json").write_text("{broken")
 
     again = sign_ins(demo.load(tmp_path))
 
-    assert again.keys() == sign_ins(lines).keys()
-    assert again != sign_ins(lines)
+    assert again.keys() == sign_ins(demo_lines).keys()
+    assert again != sign_ins(demo_lines)
     password = again["member@demo.example"]
     assert accounts.authenticate("member@demo.example", password, "127.0.0.1", "secret")
 
@@ -115,14 +81,14 @@ def test_without_its_file_there_are_new_passwords_for_the_same_people(lines, tmp
 # A second start
 
 
-def test_a_second_start_says_the_same_and_changes_nothing(lines, tmp_path):
+def test_a_second_start_says_the_same_and_changes_nothing(demo_lines, tmp_path):
     before = rows()
 
-    assert demo.load(tmp_path) == lines
+    assert demo.load(tmp_path) == demo_lines
     assert rows() == before
 
 
-def test_a_second_start_keeps_what_was_written_and_decided(lines, tmp_path):
+def test_a_second_start_keeps_what_was_written_and_decided(demo_lines, tmp_path):
     talk = Talk.get(Talk.imported_key.is_null(False))
     Talk.update(title="Another title").where(Talk.id == talk.id).execute()
     waiting = Comment.get(Comment.status == "pending")
@@ -135,6 +101,7 @@ def test_a_second_start_keeps_what_was_written_and_decided(lines, tmp_path):
     assert rows() == before
 
 
+@pytest.mark.slow
 @only_sqlite
 def test_a_load_that_is_killed_leaves_no_half_and_begins_again(database, tmp_path, monkeypatch):
     def killed(loader):
@@ -153,7 +120,7 @@ def test_a_load_that_is_killed_leaves_no_half_and_begins_again(database, tmp_pat
 # What is said
 
 
-def test_all_states_are_there_as_the_file_says(lines):
+def test_all_states_are_there_as_the_file_says(demo_lines):
     expected = Counter(entry.get("status", "approved") for entry in entries())
 
     assert statuses() == expected
@@ -161,12 +128,12 @@ def test_all_states_are_there_as_the_file_says(lines):
     assert 140 <= expected.total() <= 180
 
 
-def test_some_comments_are_reported_answered_and_edited(lines):
+def test_some_comments_are_reported_answered_and_edited(demo_lines):
     for some in (Comment.reported_at, Comment.parent, Comment.edited_at):
         assert Comment.select().where(some.is_null(False), Comment.status == "approved").count() >= 2
 
 
-def test_counters_agree_with_what_is_shown(lines):
+def test_counters_agree_with_what_is_shown(demo_lines):
     shown = Comment.select(Comment.talk, fn.COUNT(Comment.id)).where(Comment.status == "approved")
     counted = dict(shown.group_by(Comment.talk).tuples())
 
@@ -174,19 +141,19 @@ def test_counters_agree_with_what_is_shown(lines):
     assert len(counted) >= 18
 
 
-def test_every_comment_is_rendered_as_one_written_now(lines):
+def test_every_comment_is_rendered_as_one_written_now(demo_lines):
     for comment in Comment.select():
         assert comment.body_html == comments.rendered(comment.body)
 
 
-def test_html_that_somebody_tried_is_harmless(lines):
+def test_html_that_somebody_tried_is_harmless(demo_lines):
     tried = Comment.get(Comment.body.contains("<script>"))
 
     assert "<script" not in tried.body_html
     assert tried.status == "approved"
 
 
-def test_comments_are_as_old_as_they_say_and_none_is_from_tomorrow(lines):
+def test_comments_are_as_old_as_they_say_and_none_is_from_tomorrow(demo_lines):
     by_talk = {}
     for comment in Comment.select().order_by(Comment.id):
         by_talk.setdefault(comment.talk_id, []).append(comment)
@@ -202,7 +169,7 @@ def test_comments_are_as_old_as_they_say_and_none_is_from_tomorrow(lines):
         assert found == sorted(found, key=lambda comment: comment.created_at)
 
 
-def test_nobody_real_has_words_put_in_their_mouth(lines):
+def test_nobody_real_has_words_put_in_their_mouth(demo_lines):
     authors = {comment.author.email for comment in Comment.select().where(Comment.author.is_null(False))}
     names = {comment.author_name for comment in Comment.select().where(Comment.author.is_null())}
 
@@ -210,13 +177,13 @@ def test_nobody_real_has_words_put_in_their_mouth(lines):
     assert not names & {user.name for user in User.select()}
 
 
-def test_answers_of_the_speaker_are_marked_as_such(lines):
+def test_answers_of_the_speaker_are_marked_as_such(demo_lines):
     page = main.app.test_client().get(f"/talk/{talk_titled('One file').id}").text
 
     assert page.count(">Speaker</span>") >= 5
 
 
-def test_questions_under_some_talks_are_closed_or_for_members(lines):
+def test_questions_under_some_talks_are_closed_or_for_members(demo_lines):
     rules = {talk.discussion_rule for talk in Talk.select().where(Talk.comment_count > 0)}
 
     assert rules == {"moderated", "open", "members", "closed"}
@@ -226,22 +193,22 @@ def test_questions_under_some_talks_are_closed_or_for_members(lines):
 # What the three people find
 
 
-def test_the_speaker_has_about_a_dozen_to_decide(lines):
+def test_the_speaker_has_about_a_dozen_to_decide(demo_lines):
     assert 10 <= moderation.count_waiting(the("speaker")) <= 14
 
 
-def test_the_administrator_has_twice_that(lines):
+def test_the_administrator_has_twice_that(demo_lines):
     assert 20 <= moderation.count_waiting(the("administrator")) <= 30
 
 
-def test_the_member_has_comments_that_wait_and_that_are_shown(lines):
+def test_the_member_has_comments_that_wait_and_that_are_shown(demo_lines):
     mine = {comment.status for comment in Comment.select().where(Comment.author == the("member"))}
 
     assert mine == {"pending", "approved"}
     assert the("member").is_trusted
 
 
-def test_what_was_refused_is_counted(lines):
+def test_what_was_refused_is_counted(demo_lines):
     assert {refusal.reason for refusal in Refusal.select()} == {"trap", "repeated", "closed"}
     assert max(refusal.times for refusal in Refusal.select()) > 1
 
@@ -249,7 +216,7 @@ def test_what_was_refused_is_counted(lines):
 # Mail
 
 
-def test_every_address_is_an_example(lines):
+def test_every_address_is_an_example(demo_lines):
     found = [address for (address,) in MailAddress.select(MailAddress.email).tuples()]
     found += [address for (address,) in OutboxMail.select(OutboxMail.to_email).tuples()]
     asked = Comment.select(Comment.author_email).where(Comment.author_email.is_null(False))
@@ -260,7 +227,7 @@ def test_every_address_is_an_example(lines):
     assert not [address for address in found if not address.endswith(".example")]
 
 
-def test_a_little_mail_waits_and_one_has_failed(lines):
+def test_a_little_mail_waits_and_one_has_failed(demo_lines):
     unsent = OutboxMail.select().where(OutboxMail.sent_at.is_null())
     failed = [mail for mail in unsent if mail.failed_at]
 
@@ -269,7 +236,7 @@ def test_a_little_mail_waits_and_one_has_failed(lines):
     assert "example" in failed[0].error
 
 
-def test_the_first_flush_writes_some_of_it_and_leaves_some(lines, tmp_path):
+def test_the_first_flush_writes_some_of_it_and_leaves_some(demo_lines, tmp_path):
     with main.app.app_context():
         done = outbox.Flush(tmp_path / "mail").run(collect_seconds=3600)
 
@@ -313,6 +280,7 @@ def test_ages_are_read(words, hours):
 # Each database
 
 
+@pytest.mark.slow
 def test_it_is_the_same_on_each_database(database, tmp_path):
     demo.load(tmp_path)
     before = rows()

@@ -422,6 +422,7 @@ def path_info(text):
     return text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", PATHS)
 @in_one_database
 @given(text=TEXTS, method=st.sampled_from(["GET", "GET", "POST", "HEAD", "DELETE"]))
@@ -433,6 +434,7 @@ def test_no_path_breaks_the_site(visitor, pattern, text, method):
     assert answer.status_code < 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("address", "names"), QUERIES.items(), ids=QUERIES)
 @in_one_database
 @given(data=st.data())
@@ -466,6 +468,7 @@ def test_no_header_breaks_the_site(visitor, name, value):
     assert visitor.get("/", headers={name: value}).status_code < 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/new", "/edit/1", "/profile"])
 @in_one_database
 @given(data=st.data())

@@ -91,6 +91,7 @@ def check(html):
     assert not [attributes for tag, attributes in elements if tag == "img" and attributes.get("src") == "x"]
 
 
+@pytest.mark.slow
 @only_sqlite
 @pytest.mark.parametrize("path", PAGES)
 def test_words_are_only_words_to_a_visitor(client, words, path):
@@ -100,6 +101,7 @@ def test_words_are_only_words_to_a_visitor(client, words, path):
     check(answer.text)
 
 
+@pytest.mark.slow
 @only_sqlite
 @pytest.mark.parametrize("path", [*OWN_PAGES, "/talk/1", "/talk/3"])
 def test_words_are_only_words_to_who_is_signed_in(as_carol, words, path):

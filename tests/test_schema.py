@@ -245,6 +245,7 @@ def test_apply_keeps_what_no_model_knows_until_it_may_go(flask, site, backups):
         assert backup.read_text() == '{"table": "talk", "key": {"id": 1}, "row": {"note": "4 o\'clock 🌳"}}\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [("schema", "apply"), ("adduser", "bob@example.org", "bob")], ids=" ".join
 )

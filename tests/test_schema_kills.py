@@ -181,6 +181,7 @@ def is_intact(found):
     )
 
 
+@pytest.mark.slow
 def test_whoever_is_killed_leaves_what_was_or_what_was_to_be(original, copied, tmp_path):
     with opened(original.url) as database:
         before = state(database)
@@ -209,6 +210,7 @@ def test_whoever_is_killed_leaves_what_was_or_what_was_to_be(original, copied, t
     record("schema", original.engine, KILLS, found["before"], found["after"], found["between"])
 
 
+@pytest.mark.slow
 def test_of_two_that_begin_at_once_one_applies_and_one_finds_nothing_to_do(original, copied, tmp_path):
     for number in range(PAIRS):
         url, gate, folder = copied(), tmp_path / f"gate {number}", tmp_path / f"backups {number}"

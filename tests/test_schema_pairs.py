@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from drawn import build, clashes, pairs
 from hypothesis import HealthCheck, given, settings
 from oracle import OWN, SHARED, Oracle, plain, same, unshared
@@ -253,6 +254,7 @@ class Try:
             self.database.settle()
 
 
+@pytest.mark.slow
 def test_any_models_become_any_others(empty_url, tmp_path):
     with patiently(open_database(empty_url)) as database:
         name = _engine(database).name

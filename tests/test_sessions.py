@@ -22,6 +22,14 @@ def signed_in(client):
 
 
 @pytest.fixture
+def as_bob(database, bob):
+    """Bob's browser here."""
+    browser = main.app.test_client()
+    browser.sign_in(bob)
+    return browser
+
+
+@pytest.fixture
 def elsewhere(as_bob, bob):
     """Bob's Firefox in another network."""
     client = main.app.test_client()

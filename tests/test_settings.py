@@ -168,6 +168,7 @@ def test_a_secret_is_not_printed(value):
     assert "s3cret" not in str(refusal.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"), [("PORT", "http"), ("SITE_URL", "https://x.org:99999"), ("MAIL_ERROR_RECIPIENT", "me")]
 )

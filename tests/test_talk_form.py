@@ -345,6 +345,7 @@ lines = st.lists(line_of, min_size=1, max_size=3).map(" ".join)
 with_letter = lines.map(lambda text: f"{text}a")
 
 
+@pytest.mark.slow
 @settings(
     deadline=None, max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -246,6 +246,7 @@ def test_a_page_of_comments_asks_at_most_three_times_more(database, request, ada
     assert max(asked) <= least + 3
 
 
+@pytest.mark.slow
 @only_sqlite
 @ASKERS
 def test_a_page_of_ten_thousand_comments_asks_no_more(database, request, ada, asker):

@@ -1,6 +1,6 @@
 """Talks as they stand in the database, for tests of what writes them."""
 
-from models import TABLES, Talk, TalkSpeaker, utcnow
+from models import TABLES, LoginAttempt, Session, Talk, TalkSpeaker, utcnow
 from talks import markup, publishing
 from talks.names import slug
 
@@ -30,5 +30,5 @@ def rows():
     return {
         model.__name__: list(model.select().order_by(model._meta.primary_key).dicts())
         for model in TABLES
-        if model.__name__ not in ("Session", "LoginAttempt")
+        if model not in (Session, LoginAttempt)
     }
