@@ -318,6 +318,12 @@ def demo_lines(first_start, tmp_path):
 
 
 @pytest.fixture
+def as_in_production(monkeypatch):
+    """Errors are answered, not passed on to the test."""
+    monkeypatch.setitem(main.app.config, "PROPAGATE_EXCEPTIONS", False)
+
+
+@pytest.fixture
 def hasher(monkeypatch):
     """Passwords are hashed cheaply, and counted."""
     counting = posted.CountingHasher()
