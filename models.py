@@ -357,7 +357,7 @@ class Talk(BaseModel):
         talks = cls.select(cls, Event).left_outer_join(Event)
         if user is None:
             return talks.where(cls.status == "published")
-        if user.is_admin:
+        if user.may_administrate:
             return talks
         spoken = (cls.status == "draft") & cls.id.in_(cls.ids_spoken_by(user))
         return talks.where((cls.status == "published") | (cls.owner == user) | spoken)
@@ -412,7 +412,7 @@ class Talk(BaseModel):
     def deleted_by(cls, user):
         """Deleted talks that `user` may bring back, last deleted first (rows; a query)."""
         deleted = cls.rows().where(cls.status == "deleted").order_by(cls.deleted_at.desc())
-        return deleted if user.is_admin else deleted.where(cls.owner == user)
+        return deleted if user.may_administrate else deleted.where(cls.owner == user)
 
     @classmethod
     def years(cls):
@@ -815,7 +815,7 @@ class Comment(Moderated, BaseModel):
         shown = (cls.status == "approved") & (Talk.status == "published")
         if user is None:
             return shown
-        if user.is_admin:
+        if user.may_administrate:
             return cls.id.is_null(False)
         return shown | (cls.author == user) | cls.talk.in_(Talk.ids_moderated_by(user))
 
@@ -831,7 +831,7 @@ class Comment(Moderated, BaseModel):
         if reported:  # compared, as no index of SQLite serves IS NOT NULL; and only that index may serve
             waiting = (cls.reported_at > LONG_AGO) & (fn.COALESCE(cls.status, "") == "approved")
         columns = cls.select(cls.id, cls.created_at, cls.reported_at)
-        if user.is_admin and not own:
+        if user.may_administrate and not own:
             deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
             return columns.where(waiting, cls.talk.not_in(deleted))
         talks = Talk.ids_moderated_by(user).alias("talks")
@@ -1042,7 +1042,7 @@ class Claim(BaseModel):
         """Whether `user` decides about this one."""
         if self.kind in Claim.FOR_ONESELF:
             return user.is_active and self.user_id == user.id
-        return user.is_active and user.is_admin and self.kind in Claim.FOR_ADMINISTRATORS
+        return user.may_administrate and self.kind in Claim.FOR_ADMINISTRATORS
 
     def settle(self, status, by):
         """Move it from open to `status`. False if it was settled before."""
@@ -1098,13 +1098,13 @@ class Entry(Moderated, BaseModel):
         shown = cls.status == "approved"
         if user is None:
             return cls.rows().where(shown)
-        return cls.rows() if user.is_admin else cls.rows().where(shown | (cls.author == user))
+        return cls.rows() if user.may_administrate else cls.rows().where(shown | (cls.author == user))
 
     @classmethod
     def for_moderation(cls, user, own=False):
         """Ids and times of what waits for administrators; nothing is one's `own` (a query)."""
         waiting = cls.select(cls.id, cls.created_at).where(cls.status == "pending")
-        return waiting if user.is_admin and not own else waiting.where(cls.id < 0)
+        return waiting if user.may_administrate and not own else waiting.where(cls.id < 0)
 
     @property
     def shown_name(self):
@@ -1120,7 +1120,7 @@ class Entry(Moderated, BaseModel):
 
     def decided_by(self, user):
         """Whether `user` decides about this entry."""
-        return user.is_active and user.is_admin
+        return user.may_administrate
 
 
 class AuditEvent(BaseModel):
