@@ -89,14 +89,19 @@ def is_needed(user):
     return Credential.confirmed(user).where(Credential.kind.in_(FACTORS)).exists()
 
 
+def is_required(user):
+    """Whether `user`, who may be a visitor, has to have one to administrate."""
+    return current_app.config["REQUIRE_ADMIN_2FA"] and user.is_authenticated and user.may_administrate
+
+
 def is_missing(user):
     """Whether `user` is an administrator who has to set one up before being one."""
-    return current_app.config["REQUIRE_ADMIN_2FA"] and user.is_admin and not is_needed(user)
+    return is_required(user) and not is_needed(user)
 
 
 def takes_passwords_alone(user):
     """Whether programs may act for `user` with nothing but the password."""
-    return not is_needed(user) and not (current_app.config["REQUIRE_ADMIN_2FA"] and user.is_admin)
+    return not is_required(user) and not is_needed(user)
 
 
 def factors_of(user):
