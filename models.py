@@ -147,8 +147,13 @@ class User(BaseModel, UserMixin):
     @classmethod
     def is_account(cls, username):
         """Whether that is the username of an account that can be asked something."""
-        reachable = cls.is_active, cls.email.is_null(False), cls.confirmed_at.is_null(False)
-        return cls.select().where(cls.username == username, *reachable).exists()
+        return cls.reachable().where(cls.username == username).exists()
+
+    @classmethod
+    def reachable(cls, *columns):
+        """Accounts that mail may go to (a query); of `columns`, or whole."""
+        users = cls.select(*columns)
+        return users.where(cls.is_active, cls.email.is_null(False), cls.confirmed_at.is_null(False))
 
     @classmethod
     def by_email(cls, email):

@@ -10,7 +10,6 @@ from peewee import SQL, Select, fn
 
 from models import Claim, Talk, TalkSpeaker, User, database, utcnow
 from talks import audit, departure, merging, publishing, rights
-from talks.notifications import reachable
 from talks.offers import one_line, tell
 
 MOST_A_DAY = 10  # that one account asks for
@@ -51,7 +50,7 @@ def _ask(claim, subject, said):
     with database.atomic():
         _check_asking(claim)
         claim.save()
-        for administrator in reachable().where(User.is_admin):
+        for administrator in User.reachable().where(User.is_admin):
             tell(administrator, subject, [said], "/moderate-admin/claims", "Accept or refuse it")
         audit.record(f"{claim.kind}.ask", about(claim), by=claim.user)
     return claim

@@ -25,7 +25,7 @@ from models import (
     database,
     utcnow,
 )
-from talks import account_mail, audit, avatars, notifications, offers, publishing, rights
+from talks import account_mail, audit, avatars, offers, publishing, rights
 
 ROWS = 500  # in one statement
 BLANK = {
@@ -70,7 +70,7 @@ def possible_heirs(user):
     talks = Talk.rows().where(Talk.owner == user, Talk.status.in_(["published", "draft"]))
     talks = Talk.attach_speakers(list(talks.order_by(Talk.title, Talk.id)))
     ids = {speaker.id for talk in talks for speaker in talk.speakers} - {user.id}
-    people = notifications.reachable().where(User.id.in_(list(ids)))
+    people = User.reachable().where(User.id.in_(list(ids)))
     able = {person.id: person for person in people if person.may_publish}
     return [(talk, [able[one.id] for one in talk.speakers if one.id in able]) for talk in talks]
 
