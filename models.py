@@ -136,6 +136,11 @@ class User(BaseModel, UserMixin):
         return self.is_active and (self.is_speaker or self.is_admin)
 
     @property
+    def is_read_at_once(self):
+        """Whether no administrator looks first at what they write in the journal."""
+        return self.is_trusted or self.may_publish
+
+    @property
     def may_administrate(self):
         return self.is_active and self.is_admin
 
