@@ -1033,7 +1033,6 @@ class Claim(BaseModel):
     status = CharField(12, default="open")
     created_at = UTCDateTimeField(default=utcnow)
     decided_at = UTCDateTimeField(null=True)
-    decided_by = ForeignKeyField(User, null=True, backref="+", on_delete="SET NULL")
 
     class Meta:
         indexes = ((("status", "kind", "created_at"), False), (("user", "kind", "status"), False))
@@ -1054,12 +1053,12 @@ class Claim(BaseModel):
             return user.is_active and self.user_id == user.id
         return user.may_administrate and self.kind in Claim.FOR_ADMINISTRATORS
 
-    def settle(self, status, by):
+    def settle(self, status):
         """Move it from open to `status`. False if it was settled before."""
-        values = {"status": status, "decided_at": utcnow(), "decided_by": by}
+        values = {"status": status, "decided_at": utcnow()}
         if not Claim.update(values).where(Claim.id == self.id, Claim.status == "open").execute():
             return False
-        self.__data__.update(values | {"decided_by": by and by.id})
+        self.__data__.update(values)
         return True
 
 

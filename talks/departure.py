@@ -121,7 +121,7 @@ def forget_address(user):
         model.delete().where(model.email == user.email).execute()
     invited = Claim.email == user.email
     for claim in list(Claim.select().where(invited, Claim.status == "open")):
-        claim.settle("withdrawn", user)
+        claim.settle("withdrawn")
     Claim.update(email=None).where(invited).execute()
     as_visitor = Comment.author_email == user.email
     Comment.update(author_email=None, notify=False, network="").where(as_visitor).execute()
@@ -132,7 +132,7 @@ def forget_address(user):
 def settle_claims(user):
     """Take back what it asked for and what it was asked."""
     for claim in list(Claim.select().where(Claim.user == user, Claim.status == "open")):
-        claim.settle("withdrawn", user)
+        claim.settle("withdrawn")
         if claim.kind == "owner":
             let_go(claim.talk)
     Claim.update(words="", email=None).where(Claim.user == user).execute()
@@ -178,7 +178,7 @@ def purge(before):
     left = User.select(User.id).where(User.gone_at < before)
     for claim in list(Claim.select().join(Talk).where(Claim.kind == "owner", Talk.owner.in_(left))):
         with database.atomic():
-            if claim.settle("withdrawn", None):
+            if claim.settle("withdrawn"):
                 let_go(claim.talk)
     Alias.delete().where(Alias.user.in_(left)).execute()
     done = 0

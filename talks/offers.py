@@ -50,7 +50,7 @@ def renew(talk, meant, by):
     open_ones = Claim.select().where(Claim.talk == talk, Claim.kind == "co_speaker", Claim.status == "open")
     for claim in list(open_ones):
         if claim.profile_id not in standing:
-            claim.settle("withdrawn", by)
+            claim.settle("withdrawn")
     wanted = [(profile, account) for profile, account in meant.items() if account.id not in present]
     return [account for profile, account in wanted if ask(talk, profile, account, by)]
 

@@ -275,4 +275,4 @@ def test_two_who_follow_the_link_at_once_do_not_both_get_it(bob, ada, lovelace, 
     with pytest.raises(claims.Refused, match="was used"):
         invitations.accept_as(same, ada)
 
-    assert Claim.get().decided_by == bob
+    assert Claim.get().profile == bob
