@@ -171,7 +171,7 @@ def let_go(talk):
 
 
 def purge(before):
-    """Delete the drafts of who left before then that no co-speaker has; returns how many.
+    """Delete the drafts of who left before then that no co-speaker has.
 
     Others can have their usernames from then on.
     """
@@ -181,7 +181,6 @@ def purge(before):
             if claim.settle("withdrawn"):
                 let_go(claim.talk)
     Alias.delete().where(Alias.user.in_(left)).execute()
-    done = 0
     for talk in list(Talk.select().where(Talk.owner.in_(left), Talk.status == "draft")):
         with database.atomic():
             accounts = (
@@ -191,5 +190,3 @@ def purge(before):
                 Talk.update(owner=None).where(Talk.id == talk.id).execute()
             elif talk.delete_softly():
                 Talk.update(deleted_at=talk.owner.gone_at).where(Talk.id == talk.id).execute()
-                done += 1
-    return done
