@@ -7,7 +7,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask_login import current_user, login_required
 
 from models import User, database, utcnow
-from talks import half_sessions, passwords, second_factor, sessions, tokens, waits
+from talks import half_sessions, passwords, refusals, second_factor, sessions, tokens, waits
 from talks.account_forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from talks.networks import keyed, network, of_request
 from talks.waits import TooManyAttempts
@@ -17,12 +17,8 @@ SETUP_SECONDS = API_SECONDS = 3600
 bp = Blueprint("accounts", __name__, url_prefix="/auth")
 
 
-class Refused(ValueError):
-    """Why an account was not made; the message is fit to be shown. `field` is where it belongs."""
-
-    def __init__(self, message, field):
-        super().__init__(message)
-        self.field = field
+class Refused(refusals.Refused):
+    """Why an account was not made."""
 
 
 def asking():

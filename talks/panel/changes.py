@@ -10,13 +10,12 @@ from talks import (
     accounts,
     audit,
     avatars,
-    catalogue,
     departure,
     journal,
     moderation,
     publishing,
+    refusals,
     rights,
-    spam,
     speakers,
 )
 
@@ -31,14 +30,11 @@ FROM = {
 }  # fmt: skip
 
 
-class Refused(ValueError):
-    """Why something was not changed, fit to be shown."""
+class Refused(refusals.Refused):
+    """Why something was not changed."""
 
 
-REFUSALS = (
-    Refused, accounts.Refused, catalogue.Refused, moderation.NotAllowed, publishing.CannotOwn,
-    rights.NotPossible, spam.Refused,
-)  # fmt: skip
+REFUSALS = refusals.Refused, moderation.NotAllowed
 
 
 def add_person(values, by):
