@@ -55,7 +55,7 @@ def administrators_only(view):
 
 
 def unclaimed_profile(username):
-    """The profile of that username: 404 when there is none, and back to its page when somebody has it."""
+    """The profile of that username: 404 when there is none, or somebody has it."""
     found = User.get_or_none(User.username == username) or abort(404)
     if not found.is_unclaimed:
         abort(404, "Somebody has this profile.")
