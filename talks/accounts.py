@@ -2,8 +2,9 @@
 
 import hmac
 import re
+from functools import wraps
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
 from models import User, database, utcnow
@@ -43,6 +44,22 @@ def authenticate(email, password, address, secret):
         User.update(password_hash=fresh).where(User.id == user.id, User.password_hash == before).execute()
         user.password_hash = fresh
     return user
+
+
+def administrators_only(sentence):
+    """For a view that only administrators open: whoever else is signed in is told `sentence`."""
+
+    def guarded(view):
+        @login_required
+        @wraps(view)
+        def asking(**kwargs):
+            if not current_user.may_administrate:
+                abort(403, sentence)
+            return view(**kwargs)
+
+        return asking
+
+    return guarded
 
 
 def is_password_of(user, password):
