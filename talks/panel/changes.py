@@ -24,10 +24,6 @@ TO = {
     "approved": moderation.approve, "rejected": moderation.reject, "spam": moderation.spam,
     "pending": moderation.undo,
 }  # fmt: skip
-FROM = {
-    "pending": ("approved", "rejected", "spam"), "approved": ("rejected", "spam"),
-    "rejected": ("approved", "spam"), "spam": ("approved",), "deleted": (),
-}  # fmt: skip
 
 
 class Refused(refusals.Refused):
@@ -94,7 +90,8 @@ def possible(thing):
     back = (
         ("pending",) if thing.was == "pending" and thing.status in moderation.REFUSED + ("approved",) else ()
     )
-    return (thing.status, *FROM[thing.status], *back)
+    onward = [to for to, statuses in moderation.FROM.items() if thing.status in statuses]
+    return (thing.status, *onward, *back)
 
 
 def decide(thing, status, by):
