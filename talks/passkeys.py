@@ -30,7 +30,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from models import Credential, database, utcnow
+from models import Credential, User, database, utcnow
 from talks import second_factor
 from talks.networks import keyed
 from talks.second_factor import PASSKEY
@@ -116,7 +116,7 @@ def add(user, sent, name, party, kept):
         raise Refused("That device makes passkeys too long for this site. Use another one.")
     try:
         with database.atomic():
-            second_factor.lock(user)
+            User.lock(user.id)
             count = Credential.select().where(Credential.user == user, Credential.kind == PASSKEY).count()
             if count >= MOST:
                 raise Refused(f"You have {MOST} passkeys, which is the most. Remove one first.")

@@ -19,7 +19,7 @@ def set_rights(user, values, by):
         for name in ("is_admin", "is_active"):
             if values.get(name) is False:
                 keep_an_administrator(user, name)
-        User.update(session_epoch=User.session_epoch).where(User.id == user.id).execute()  # nobody else now
+        User.lock(user.id)
         now = User.get_by_id(user.id)
         changed = {
             name: values[name] for name in RIGHTS if name in values and values[name] != getattr(now, name)
