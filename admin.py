@@ -313,7 +313,7 @@ class People(Panel):
 
     def add(self, values):
         user = changes.add_person(values, asking())
-        flash("They choose a password by “You forgot your password?” on the sign-in page.", "info")
+        flash("They choose a password by “Forgot your password?” on the sign-in page.", "info")
         return user
 
     def change(self, user, values):

@@ -142,7 +142,7 @@ SETTINGS = (
     Setting(
         "REGISTRATION",
         "open",
-        "open: anybody makes an account. closed: `flask adduser` does.",
+        "open: anybody makes an account. closed: administrators make them, or invite.",
         choice("open", "closed"),
     ),
     Setting("TALKS_PER_PAGE", "50", "Talks on a page, 1 to 200.", number(1, 200)),

@@ -136,6 +136,11 @@ class User(BaseModel, UserMixin):
         return self.is_active and (self.is_speaker or self.is_admin)
 
     @property
+    def is_read_at_once(self):
+        """Whether no administrator looks first at what they write in the journal."""
+        return self.is_trusted or self.may_publish
+
+    @property
     def may_administrate(self):
         return self.is_active and self.is_admin
 
@@ -147,8 +152,13 @@ class User(BaseModel, UserMixin):
     @classmethod
     def is_account(cls, username):
         """Whether that is the username of an account that can be asked something."""
-        reachable = cls.is_active, cls.email.is_null(False), cls.confirmed_at.is_null(False)
-        return cls.select().where(cls.username == username, *reachable).exists()
+        return cls.reachable().where(cls.username == username).exists()
+
+    @classmethod
+    def reachable(cls, *columns):
+        """Accounts that mail may go to (a query); of `columns`, or whole."""
+        users = cls.select(*columns)
+        return users.where(cls.is_active, cls.email.is_null(False), cls.confirmed_at.is_null(False))
 
     @classmethod
     def by_email(cls, email):
@@ -174,6 +184,15 @@ class User(BaseModel, UserMixin):
     @classmethod
     def there_is_an_administrator(cls):
         return cls.select().where(cls.is_admin, cls.is_active).exists()
+
+    @classmethod
+    def lock(cls, id_):
+        """Let nobody else change this row, or what hangs on it, until the transaction ends.
+
+        By a write that changes nothing: who does the same at the same time waits, on every database, and then
+        reads what came of this.
+        """
+        cls.update(session_epoch=cls.session_epoch).where(cls.id == id_).execute()
 
     def set_password(self, password):
         """Another password: once it is saved, links that would set one, sessions and API tokens end."""
@@ -357,7 +376,7 @@ class Talk(BaseModel):
         talks = cls.select(cls, Event).left_outer_join(Event)
         if user is None:
             return talks.where(cls.status == "published")
-        if user.is_admin:
+        if user.may_administrate:
             return talks
         spoken = (cls.status == "draft") & cls.id.in_(cls.ids_spoken_by(user))
         return talks.where((cls.status == "published") | (cls.owner == user) | spoken)
@@ -412,7 +431,7 @@ class Talk(BaseModel):
     def deleted_by(cls, user):
         """Deleted talks that `user` may bring back, last deleted first (rows; a query)."""
         deleted = cls.rows().where(cls.status == "deleted").order_by(cls.deleted_at.desc())
-        return deleted if user.is_admin else deleted.where(cls.owner == user)
+        return deleted if user.may_administrate else deleted.where(cls.owner == user)
 
     @classmethod
     def years(cls):
@@ -815,7 +834,7 @@ class Comment(Moderated, BaseModel):
         shown = (cls.status == "approved") & (Talk.status == "published")
         if user is None:
             return shown
-        if user.is_admin:
+        if user.may_administrate:
             return cls.id.is_null(False)
         return shown | (cls.author == user) | cls.talk.in_(Talk.ids_moderated_by(user))
 
@@ -831,7 +850,7 @@ class Comment(Moderated, BaseModel):
         if reported:  # compared, as no index of SQLite serves IS NOT NULL; and only that index may serve
             waiting = (cls.reported_at > LONG_AGO) & (fn.COALESCE(cls.status, "") == "approved")
         columns = cls.select(cls.id, cls.created_at, cls.reported_at)
-        if user.is_admin and not own:
+        if user.may_administrate and not own:
             deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
             return columns.where(waiting, cls.talk.not_in(deleted))
         talks = Talk.ids_moderated_by(user).alias("talks")
@@ -1023,7 +1042,6 @@ class Claim(BaseModel):
     status = CharField(12, default="open")
     created_at = UTCDateTimeField(default=utcnow)
     decided_at = UTCDateTimeField(null=True)
-    decided_by = ForeignKeyField(User, null=True, backref="+", on_delete="SET NULL")
 
     class Meta:
         indexes = ((("status", "kind", "created_at"), False), (("user", "kind", "status"), False))
@@ -1042,14 +1060,14 @@ class Claim(BaseModel):
         """Whether `user` decides about this one."""
         if self.kind in Claim.FOR_ONESELF:
             return user.is_active and self.user_id == user.id
-        return user.is_active and user.is_admin and self.kind in Claim.FOR_ADMINISTRATORS
+        return user.may_administrate and self.kind in Claim.FOR_ADMINISTRATORS
 
-    def settle(self, status, by):
+    def settle(self, status):
         """Move it from open to `status`. False if it was settled before."""
-        values = {"status": status, "decided_at": utcnow(), "decided_by": by}
+        values = {"status": status, "decided_at": utcnow()}
         if not Claim.update(values).where(Claim.id == self.id, Claim.status == "open").execute():
             return False
-        self.__data__.update(values | {"decided_by": by and by.id})
+        self.__data__.update(values)
         return True
 
 
@@ -1098,13 +1116,13 @@ class Entry(Moderated, BaseModel):
         shown = cls.status == "approved"
         if user is None:
             return cls.rows().where(shown)
-        return cls.rows() if user.is_admin else cls.rows().where(shown | (cls.author == user))
+        return cls.rows() if user.may_administrate else cls.rows().where(shown | (cls.author == user))
 
     @classmethod
     def for_moderation(cls, user, own=False):
         """Ids and times of what waits for administrators; nothing is one's `own` (a query)."""
         waiting = cls.select(cls.id, cls.created_at).where(cls.status == "pending")
-        return waiting if user.is_admin and not own else waiting.where(cls.id < 0)
+        return waiting if user.may_administrate and not own else waiting.where(cls.id < 0)
 
     @property
     def shown_name(self):
@@ -1120,7 +1138,7 @@ class Entry(Moderated, BaseModel):
 
     def decided_by(self, user):
         """Whether `user` decides about this entry."""
-        return user.is_active and user.is_admin
+        return user.may_administrate
 
 
 class AuditEvent(BaseModel):

@@ -2,12 +2,13 @@
 
 import hmac
 import re
+from functools import wraps
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
 from models import User, database, utcnow
-from talks import half_sessions, passwords, second_factor, sessions, tokens, waits
+from talks import half_sessions, passwords, refusals, second_factor, sessions, tokens, waits
 from talks.account_forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from talks.networks import keyed, network, of_request
 from talks.waits import TooManyAttempts
@@ -17,12 +18,8 @@ SETUP_SECONDS = API_SECONDS = 3600
 bp = Blueprint("accounts", __name__, url_prefix="/auth")
 
 
-class Refused(ValueError):
-    """Why an account was not made; the message is fit to be shown. `field` is where it belongs."""
-
-    def __init__(self, message, field):
-        super().__init__(message)
-        self.field = field
+class Refused(refusals.Refused):
+    """Why an account was not made."""
 
 
 def asking():
@@ -47,6 +44,22 @@ def authenticate(email, password, address, secret):
         User.update(password_hash=fresh).where(User.id == user.id, User.password_hash == before).execute()
         user.password_hash = fresh
     return user
+
+
+def administrators_only(sentence):
+    """For a view that only administrators open: whoever else is signed in is told `sentence`."""
+
+    def guarded(view):
+        @login_required
+        @wraps(view)
+        def asking(**kwargs):
+            if not current_user.may_administrate:
+                abort(403, sentence)
+            return view(**kwargs)
+
+        return asking
+
+    return guarded
 
 
 def is_password_of(user, password):

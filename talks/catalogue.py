@@ -5,19 +5,15 @@ its talks, see `Event.recount`.
 """
 
 from models import Event, Tag, Talk, TalkTag, database, free_slug
-from talks import audit
+from talks import audit, refusals
 from talks.names import fold_tag, slug
 from talks.wording import count
 
 COLUMNS = ("title", "description", "venue", "url", "series")  # of an event
 
 
-class Refused(ValueError):
-    """Why something was not changed, fit to be shown. `field` is where it belongs."""
-
-    def __init__(self, message, field=""):
-        super().__init__(message)
-        self.field = field
+class Refused(refusals.Refused):
+    """Why something was not changed."""
 
 
 def save_event(event, values, by):

@@ -1,7 +1,5 @@
 """The pages of claims: asking, what waits for oneself, what waits for administrators, and invitations."""
 
-from functools import wraps
-
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from wtforms import EmailField, PasswordField, TextAreaField
@@ -10,13 +8,14 @@ from wtforms.validators import EqualTo, InputRequired, ValidationError
 from forms import Form, email_address, line
 from models import Claim, Talk, User
 from talks import accounts, claims, invitations, passwords, tokens
-from talks.accounts import asking
+from talks.accounts import administrators_only, asking
 from talks.paging import Order, paginate
 
 OLDEST_FIRST = Order(Claim.created_at, Claim.id)
 PER_PAGE, MOST_OWN = 50, 50
 
 bp = Blueprint("claims", __name__)
+administrators = administrators_only("Only administrators decide about this.")
 
 
 class WordsForm(Form):
@@ -43,19 +42,8 @@ class AnewForm(Form):
             raise ValidationError(why)
 
 
-def administrators_only(view):
-    @wraps(view)
-    @login_required
-    def guarded(**kwargs):
-        if not current_user.may_administrate:
-            abort(403, "Only administrators decide about this.")
-        return view(**kwargs)
-
-    return guarded
-
-
 def unclaimed_profile(username):
-    """The profile of that username: 404 when there is none, and back to its page when somebody has it."""
+    """The profile of that username: 404 when there is none, or somebody has it."""
     found = User.get_or_none(User.username == username) or abort(404)
     if not found.is_unclaimed:
         abort(404, "Somebody has this profile.")
@@ -107,7 +95,7 @@ def mine():
 
 
 @bp.get("/moderate-admin/claims")
-@administrators_only
+@administrators
 def queue():
     """What waits for administrators, oldest first."""
     invited = invitations.waiting().order_by(Claim.id.desc())
@@ -161,7 +149,7 @@ SAID = {
 
 
 @bp.route("/user/<username>/invite", methods=["GET", "POST"])
-@administrators_only
+@administrators
 def invite(username):
     """Invite by mail whom a profile tells of."""
     profile = unclaimed_profile(username)

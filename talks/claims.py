@@ -10,7 +10,6 @@ from peewee import SQL, Select, fn
 
 from models import Claim, Talk, TalkSpeaker, User, database, utcnow
 from talks import audit, departure, merging, publishing, rights
-from talks.notifications import reachable
 from talks.offers import one_line, tell
 
 MOST_A_DAY = 10  # that one account asks for
@@ -51,7 +50,7 @@ def _ask(claim, subject, said):
     with database.atomic():
         _check_asking(claim)
         claim.save()
-        for administrator in reachable().where(User.is_admin):
+        for administrator in User.reachable().where(User.is_admin):
             tell(administrator, subject, [said], "/moderate-admin/claims", "Accept or refuse it")
         audit.record(f"{claim.kind}.ask", about(claim), by=claim.user)
     return claim
@@ -76,7 +75,7 @@ def accept(claim, by):
     check(claim, by)
     try:
         with database.atomic():
-            _settle(claim, "accepted", by)
+            _settle(claim, "accepted")
             audit.record(f"{claim.kind}.accept", about(claim), by=by)
             ACCEPTED[claim.kind](claim, by)
     except (merging.NotUnclaimed, publishing.CannotOwn, rights.NotPossible) as refusal:
@@ -87,7 +86,7 @@ def refuse(claim, by):
     """Do not do it; administrators tell who asked."""
     check(claim, by)
     with database.atomic():
-        _settle(claim, "refused", by)
+        _settle(claim, "refused")
         audit.record(f"{claim.kind}.refuse", about(claim), by=by)
         if claim.kind in Claim.FOR_ADMINISTRATORS:
             _say_no(claim)
@@ -100,7 +99,7 @@ def withdraw(claim, by):
     if claim.user_id != by.id or claim.kind not in Claim.FOR_ADMINISTRATORS:
         raise NotAllowed
     with database.atomic():
-        _settle(claim, "withdrawn", by)
+        _settle(claim, "withdrawn")
         audit.record(f"{claim.kind}.withdraw", about(claim), by=by)
 
 
@@ -120,11 +119,11 @@ def close_others(claim, account):
     others = Claim.select().where(Claim.profile == claim.profile_id, Claim.status == "open")
     for other in list(others.where(Claim.id != claim.id)):
         if other.kind == "profile":
-            other.settle("refused", None)
+            other.settle("refused")
             _say_no(other)
         else:  # what asks the account itself is answered by this
             own = other.kind == "co_speaker" and other.user_id == account.id
-            other.settle("accepted" if own else "withdrawn", None)
+            other.settle("accepted" if own else "withdrawn")
 
 
 def menu_counts(user):
@@ -135,8 +134,8 @@ def menu_counts(user):
     return (*Select([], counts).bind(database).tuples()[0], 0)[:3]
 
 
-def _settle(claim, status, by):
-    if not claim.settle(status, by):
+def _settle(claim, status):
+    if not claim.settle(status):
         raise Refused(SETTLED)
 
 

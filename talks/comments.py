@@ -42,7 +42,7 @@ def _insert(talk, author, values, network):
     comment = Comment.create(
         talk=now, number=now.last_number, parent=parent, author=author, network=network, body=values["body"],
         body_html=values["body_html"], notify=bool(values.get("notify")),
-        author_name=(author.name or author.username)[: Comment.author_name.max_length] if author
+        author_name=author.shown_name[: Comment.author_name.max_length] if author
         else values["name"],
         author_email=None if author else values["email"], status="pending" if waits else "approved",
     )  # fmt: skip

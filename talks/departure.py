@@ -25,7 +25,7 @@ from models import (
     database,
     utcnow,
 )
-from talks import account_mail, audit, avatars, notifications, offers, publishing, rights
+from talks import account_mail, audit, avatars, offers, publishing, rights
 
 ROWS = 500  # in one statement
 BLANK = {
@@ -70,7 +70,7 @@ def possible_heirs(user):
     talks = Talk.rows().where(Talk.owner == user, Talk.status.in_(["published", "draft"]))
     talks = Talk.attach_speakers(list(talks.order_by(Talk.title, Talk.id)))
     ids = {speaker.id for talk in talks for speaker in talk.speakers} - {user.id}
-    people = notifications.reachable().where(User.id.in_(list(ids)))
+    people = User.reachable().where(User.id.in_(list(ids)))
     able = {person.id: person for person in people if person.may_publish}
     return [(talk, [able[one.id] for one in talk.speakers if one.id in able]) for talk in talks]
 
@@ -121,7 +121,7 @@ def forget_address(user):
         model.delete().where(model.email == user.email).execute()
     invited = Claim.email == user.email
     for claim in list(Claim.select().where(invited, Claim.status == "open")):
-        claim.settle("withdrawn", user)
+        claim.settle("withdrawn")
     Claim.update(email=None).where(invited).execute()
     as_visitor = Comment.author_email == user.email
     Comment.update(author_email=None, notify=False, network="").where(as_visitor).execute()
@@ -132,7 +132,7 @@ def forget_address(user):
 def settle_claims(user):
     """Take back what it asked for and what it was asked."""
     for claim in list(Claim.select().where(Claim.user == user, Claim.status == "open")):
-        claim.settle("withdrawn", user)
+        claim.settle("withdrawn")
         if claim.kind == "owner":
             let_go(claim.talk)
     Claim.update(words="", email=None).where(Claim.user == user).execute()
@@ -171,17 +171,16 @@ def let_go(talk):
 
 
 def purge(before):
-    """Delete the drafts of who left before then that no co-speaker has; returns how many.
+    """Delete the drafts of who left before then that no co-speaker has.
 
     Others can have their usernames from then on.
     """
     left = User.select(User.id).where(User.gone_at < before)
     for claim in list(Claim.select().join(Talk).where(Claim.kind == "owner", Talk.owner.in_(left))):
         with database.atomic():
-            if claim.settle("withdrawn", None):
+            if claim.settle("withdrawn"):
                 let_go(claim.talk)
     Alias.delete().where(Alias.user.in_(left)).execute()
-    done = 0
     for talk in list(Talk.select().where(Talk.owner.in_(left), Talk.status == "draft")):
         with database.atomic():
             accounts = (
@@ -191,5 +190,3 @@ def purge(before):
                 Talk.update(owner=None).where(Talk.id == talk.id).execute()
             elif talk.delete_softly():
                 Talk.update(deleted_at=talk.owner.gone_at).where(Talk.id == talk.id).execute()
-                done += 1
-    return done

@@ -44,9 +44,7 @@ def fetch_avatars(config, instance_path, address=ADDRESS):
 def accounts():
     """Those whose picture may be asked for (a query)."""
     ours = (User.avatar == "") | User.avatar.startswith("g")
-    return User.select().where(
-        User.is_active, User.email.is_null(False), User.confirmed_at.is_null(False), ours
-    )
+    return User.reachable().where(ours)
 
 
 def is_wanted(user, folder):

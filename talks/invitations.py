@@ -27,7 +27,7 @@ def invite(profile, email, by):
             raise claims.Refused(str(merging.NotUnclaimed()))
         waiting = Claim.profile == profile, Claim.kind == "invitation", Claim.status == "open"
         for earlier in list(Claim.select().where(*waiting)):
-            earlier.settle("withdrawn", by)
+            earlier.settle("withdrawn")
         made = Claim.create(kind="invitation", profile=profile, email=email)
         name, inviter = one_line(profile.shown_name), one_line(by.shown_name)
         account_mail.write(email, "invitation", invitation=made.id, profile=name, by=inviter)
@@ -68,7 +68,7 @@ def accept_anew(claim, password):
 def _accept(claim, account, act):
     try:
         with database.atomic():
-            if not claim.settle("accepted", account):
+            if not claim.settle("accepted"):
                 raise claims.Refused(USED)
             if account is None and has_account(claim.email):
                 raise claims.Refused("That address has an account by now. Sign in, then open the link again.")

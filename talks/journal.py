@@ -130,7 +130,7 @@ def why_it_waits(columns, author):
         return ""
     if spam.holds_blocked_word(f"{columns['title']} {columns['body']}"):
         return "word"
-    return "" if author.is_trusted or author.may_publish else "new"
+    return "" if author.is_read_at_once else "new"
 
 
 def check_title(author, key, but=None):

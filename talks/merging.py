@@ -57,7 +57,7 @@ def make_account(profile, email, password_hash):
 
 def taken(profile):
     """The row of `profile` as it is now, for this transaction alone. Raises NotUnclaimed."""
-    User.update(session_epoch=User.session_epoch).where(User.id == profile.id).execute()
+    User.lock(profile.id)
     now = User.get_or_none(User.id == profile.id)
     if now is None or not now.is_unclaimed:
         raise NotUnclaimed

@@ -20,6 +20,11 @@ from talks.signals import comment_approved, entry_published
 
 KINDS = {model.KIND: model for model in (Comment, Entry, Mention)}
 REFUSED = ("rejected", "spam")  # by those who decide; what its author took back is "deleted"
+FROM = {  # what somebody can make it, and of what
+    "approved": ("pending", *REFUSED),
+    "rejected": ("pending", "approved"),
+    "spam": ("pending", "approved", "rejected"),
+}
 DONE = {"approved": "approve", "rejected": "delete", "spam": "spam"}  # what was done to make it so
 WHO = {
     "comment": "Only the speakers of this talk and administrators decide about its questions.",
@@ -57,17 +62,17 @@ class NotAllowed(Exception):
 
 def approve(thing, by):
     """Show it, and trust its author from now on. False if it is shown already, or taken back."""
-    return _move(thing, by, "pending", *REFUSED, to="approved")
+    return _move(thing, by, "approved")
 
 
 def reject(thing, by):
     """Take it away. False if it is away already."""
-    return _move(thing, by, "pending", "approved", to="rejected")
+    return _move(thing, by, "rejected")
 
 
 def spam(thing, by):
     """Take it away as spam. False if it is away as spam already, or taken back."""
-    return _move(thing, by, "pending", "approved", "rejected", to="spam")
+    return _move(thing, by, "spam")
 
 
 def keep(comment, by):
@@ -115,10 +120,10 @@ def count_waiting(user, most=MOST_COUNTED):
     return min(sum(Select([], counts).bind(database).tuples()[0]), most)
 
 
-def _move(thing, by, *from_statuses, to):
+def _move(thing, by, to):
     check(thing, by)
     with database.atomic():
-        if not thing.move(*from_statuses, to=to):
+        if not thing.move(*FROM[to], to=to):
             return False
         _follow(thing, thing.was)
         if to == "spam" and thing.was == "approved":

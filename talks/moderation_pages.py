@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from flask_login import current_user, login_required
+from flask_login import login_required
 from markupsafe import Markup
 from peewee import JOIN, fn
 
 from models import LONG_AGO, Comment, Entry, OutboxMail, Refusal, Talk, utcnow
 from talks import accounts, moderation
-from talks.accounts import asking
+from talks.accounts import administrators_only, asking
 from talks.mentions import Mention
 from talks.moderation import KINDS, NotAllowed, state_of
 from talks.paging import Order, paginate
@@ -222,11 +222,9 @@ def queue():
 
 
 @bp.get("/moderate-admin")
-@login_required
+@administrators_only("Only administrators see what waits under everybody's talks.")
 def everything():
     """What waits anywhere, and what was refused or failed."""
-    if not current_user.may_administrate:
-        abort(403, "Only administrators see what waits under everybody's talks.")
     since = utcnow() - timedelta(days=1)
     refused = Refusal.select(Refusal, Talk.id, Talk.title).join(Talk, JOIN.LEFT_OUTER)
     reasons = Refusal.select(Refusal.reason, fn.SUM(Refusal.times)).where(Refusal.at > since)

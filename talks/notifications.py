@@ -43,7 +43,7 @@ def moderators(talk):
 
     Those are its speakers and its owner; where none of them can be told, administrators.
     """
-    people = {user.email: user.name for user in hosts(talk) or reachable(*TO).where(User.is_admin)}
+    people = {user.email: user.name for user in hosts(talk) or User.reachable(*TO).where(User.is_admin)}
     muted = Muted.select(Muted.email).where(Muted.talk == talk, Muted.email.in_(list(people)))
     for (email,) in muted.tuples():
         del people[email]
@@ -53,7 +53,7 @@ def moderators(talk):
 def hosts(talk):
     """Those who speak in `talk` or own it, and can be told."""
     spoken = TalkSpeaker.select(TalkSpeaker.user).where(TalkSpeaker.talk == talk)
-    return list(reachable(*TO).where(User.id.in_(spoken) | (User.id == talk.owner_id)))
+    return list(User.reachable(*TO).where(User.id.in_(spoken) | (User.id == talk.owner_id)))
 
 
 def followers(talk):
@@ -64,7 +64,7 @@ def followers(talk):
     # `== True`: of a bare column SQLite does not know that it is in an index.
     asked = Comment.talk == talk, Comment.notify == True, Comment.status.in_(["pending", "approved"])  # noqa: E712
     no_author = Comment.author.is_null()
-    members = reachable(*TO).where(User.id.in_(Comment.select(Comment.author).where(*asked)))
+    members = User.reachable(*TO).where(User.id.in_(Comment.select(Comment.author).where(*asked)))
     visitors = (
         MailAddress.select(MailAddress.email)
         .join(User, JOIN.LEFT_OUTER, on=User.email == MailAddress.email)
@@ -75,12 +75,6 @@ def followers(talk):
     for user in hosts(talk):
         people.pop(user.email, None)
     return people
-
-
-def reachable(*columns):
-    """Accounts that mail may go to (a query); of `columns`, or whole."""
-    users = User.select(*columns)
-    return users.where(User.is_active, User.email.is_null(False), User.confirmed_at.is_null(False))
 
 
 def address_of(comment):

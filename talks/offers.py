@@ -9,7 +9,7 @@ from datetime import timedelta
 from peewee import fn
 
 from models import Alias, Claim, Talk, User, utcnow
-from talks import account_mail, audit, notifications
+from talks import account_mail, audit
 from talks.names import fold
 
 MOST_A_DAY = 50  # accounts that the owner of talks asks
@@ -22,22 +22,19 @@ def accounts_called(names):
     found = {}
     wanted = list(set(keys.values()) - {""})
     if wanted:
-        for user in reachable().where(User.name_key.in_(wanted)):
+        for user in User.reachable().where(User.name_key.in_(wanted)):
             found.setdefault(user.name_key, {})[user.id] = user
-        for user in reachable().select_extend(Alias.key).join(Alias).where(Alias.key.in_(wanted)).objects():
+        with_spellings = User.reachable().select_extend(Alias.key).join(Alias)
+        for user in with_spellings.where(Alias.key.in_(wanted)).objects():
             found.setdefault(user.key, {})[user.id] = user
     named = {}
     if usernames:
-        same = reachable().where(User.username.in_(list(usernames.values())))
+        same = User.reachable().where(User.username.in_(list(usernames.values())))
         named = {user.username: user for user in same}
     one = {
         name: next(iter(found[key].values())) for name, key in keys.items() if len(found.get(key, ())) == 1
     }
     return one | {name: named[username] for name, username in usernames.items() if username in named}
-
-
-def reachable():
-    return notifications.reachable()
 
 
 def renew(talk, meant, by):
@@ -53,7 +50,7 @@ def renew(talk, meant, by):
     open_ones = Claim.select().where(Claim.talk == talk, Claim.kind == "co_speaker", Claim.status == "open")
     for claim in list(open_ones):
         if claim.profile_id not in standing:
-            claim.settle("withdrawn", by)
+            claim.settle("withdrawn")
     wanted = [(profile, account) for profile, account in meant.items() if account.id not in present]
     return [account for profile, account in wanted if ask(talk, profile, account, by)]
 

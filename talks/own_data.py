@@ -19,9 +19,9 @@ from wtforms.validators import InputRequired
 
 from forms import Form
 from models import FORMER_MEMBER, Talk, database, utcnow
-from talks import accounts, audit, avatars, departure, rights, sessions
+from talks import audit, avatars, departure, rights, sessions
 from talks.exchange import takeout
-from talks.waits import TooManyAttempts
+from talks.reauthentication import answer, knows_password
 
 IN_MEMORY = 2 * 2**20  # bytes of a download; what is longer goes to a file that has no name
 
@@ -76,20 +76,14 @@ def delete():
     talks = departure.possible_heirs(me)
     if not Talk.ids_spoken_by(me).exists():
         del form.name
-    if not form.validate_on_submit():
-        return page(form, talks)
+    if not form.validate_on_submit() or not knows_password(me, form.password, form):
+        return answer("own_data/delete.html", form, talks=talks)
+    keeps_name = "name" in form and form.name.data == "stays"
     try:
-        if not accounts.is_password_of(me, form.password.data):
-            form.password.errors = ["That is not your password."]
-            return page(form, talks)
-        keeps_name = "name" in form and form.name.data == "stays"
         departure.leave(me, avatars.folder(), form.words.data == "stay", keeps_name, chosen_heirs(talks))
-    except TooManyAttempts as refusal:
-        form.password.errors = [str(refusal)]
-        return page(form, talks, 429, refusal.headers)
     except rights.NotPossible as refusal:
         form.form_errors.append(str(refusal))
-        return page(form, talks)
+        return answer("own_data/delete.html", form, talks=talks)
     logout_user()
     session.clear()
     sessions.keep("")
@@ -101,8 +95,3 @@ def chosen_heirs(talks):
     """{id of a talk: who was chosen to take it over}"""
     named = {talk.id: request.form.get(f"heir-{talk.id}", "") for talk, _ in talks}
     return {talk.id: person for talk, able in talks for person in able if person.username == named[talk.id]}
-
-
-def page(form, talks, status=422, headers=()):
-    shown = render_template("own_data/delete.html", form=form, talks=talks)
-    return shown, status if form.errors else 200, dict(headers)

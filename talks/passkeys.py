@@ -30,7 +30,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from models import Credential, database, utcnow
+from models import Credential, User, database, utcnow
 from talks import second_factor
 from talks.networks import keyed
 from talks.second_factor import PASSKEY
@@ -76,7 +76,7 @@ def relying_party(address):
 def creation_options(user, party, site_name, secret, kept):
     """What a browser is told to make a new passkey, as JSON. `kept` is its session."""
     options = webauthn.generate_registration_options(
-        rp_id=party.id, rp_name=site_name, user_name=user.email, user_display_name=user.name or user.username,
+        rp_id=party.id, rp_name=site_name, user_name=user.email, user_display_name=user.shown_name,
         # Always the same, so that a device that has a passkey of this account knows it; and it names nobody.
         user_id=bytes.fromhex(keyed(secret, f"passkeys of {user.id}")),
         challenge=new_challenge(kept, "add"), timeout=SECONDS * 1000, exclude_credentials=descriptors(user),
@@ -116,7 +116,7 @@ def add(user, sent, name, party, kept):
         raise Refused("That device makes passkeys too long for this site. Use another one.")
     try:
         with database.atomic():
-            second_factor.lock(user)
+            User.lock(user.id)
             count = Credential.select().where(Credential.user == user, Credential.kind == PASSKEY).count()
             if count >= MOST:
                 raise Refused(f"You have {MOST} passkeys, which is the most. Remove one first.")

@@ -7,7 +7,7 @@ from flask_login import current_user, login_required
 
 from forms import TalkForm, key_of
 from models import Event, Link, Tag, Talk, TalkSpeaker, TalkTag, User, database, free_slug, utcnow
-from talks import audit, embeds, markup, offers
+from talks import audit, embeds, markup, offers, refusals
 from talks.links import kind_of
 from talks.names import slug
 from talks.paging import Order, paginate
@@ -31,11 +31,11 @@ class Conflict(Exception):
     """Somebody saved the talk since the one who saves now opened it."""
 
 
-class CannotOwn(ValueError):
-    """Who cannot own a talk; the message is fit to be shown."""
+class CannotOwn(refusals.Refused):
+    """Who cannot own a talk."""
 
     def __init__(self, user):
-        super().__init__(f"{user.name or user.username} may not publish, and so cannot own a talk.")
+        super().__init__(f"{user.shown_name} may not publish, and so cannot own a talk.")
 
 
 def save(talk, values, by, status=None, version=""):

@@ -48,14 +48,27 @@ def ask():
     """Ask for the password again, then go on."""
     target = accounts.safe_next(request.args.get("next", ""))
     form = PasswordForm()
-    if not form.validate_on_submit():
-        return render_template("second_factor/password.html", form=form), 422 if form.errors else 200
+    if form.validate_on_submit() and knows_password(current_user, form.password, form):
+        session[GIVEN_AT] = int(time.time())
+        return redirect(target, 303)
+    return answer("second_factor/password.html", form)
+
+
+def knows_password(user, field, form):
+    """Whether the password in `field` is that of `user`; the form then says why not."""
     try:
-        if not accounts.is_password_of(current_user, form.password.data):
-            form.password.errors = ["That is not your password."]
-            return render_template("second_factor/password.html", form=form), 422
+        if accounts.is_password_of(user, field.data):
+            return True
+        field.errors = ["That is not your password."]
     except waits.TooManyAttempts as refusal:
-        form.password.errors = [str(refusal)]
-        return render_template("second_factor/password.html", form=form), 429, refusal.headers
-    session[GIVEN_AT] = int(time.time())
-    return redirect(target, 303)
+        form.wait = refusal
+        field.errors = [str(refusal)]
+    return False
+
+
+def answer(template, form, **values):
+    """The page with the form, and why it was not taken."""
+    page = render_template(template, form=form, **values)
+    if wait := getattr(form, "wait", None):
+        return page, 429, wait.headers
+    return page, 422 if form.errors else 200

@@ -11,6 +11,7 @@ from models import LoginAttempt, Session, User, database, utcnow
 from talks import account_mail, accounts, audit, networks, passwords, registration, tokens, waits
 from talks.account_forms import AddressForm, ChangeEmailForm, ChangePasswordForm, NewPasswordForm
 from talks.networks import keyed
+from talks.reauthentication import answer, knows_password
 
 KIND = "reset_password"
 LINK_SECONDS = 3600
@@ -162,23 +163,3 @@ def keep_email():
     want_no_other_address(current_user)
     flash("Your address stays what it is.", "success")
     return redirect(url_for("accounts.account"), 303)
-
-
-def knows_password(user, field, form):
-    """Whether the password in `field` is that of `user`; the form then says why not."""
-    try:
-        if accounts.is_password_of(user, field.data):
-            return True
-        field.errors = ["That is not your password."]
-    except waits.TooManyAttempts as refusal:
-        form.wait = refusal
-        field.errors = [str(refusal)]
-    return False
-
-
-def answer(template, form):
-    """The page with the form, and why it was not taken."""
-    page = render_template(template, form=form)
-    if wait := getattr(form, "wait", None):
-        return page, 429, wait.headers
-    return page, 422 if form.errors else 200

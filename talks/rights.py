@@ -1,17 +1,13 @@
 """What an account may do, and that somebody can always administrate."""
 
 from models import User, database
-from talks import audit
+from talks import audit, refusals
 
 RIGHTS = ("is_admin", "is_speaker", "is_trusted", "is_active")
 
 
-class NotPossible(ValueError):
-    """Why an account cannot have these rights, fit to be shown. `field` is where it belongs."""
-
-    def __init__(self, message, field=""):
-        super().__init__(message)
-        self.field = field
+class NotPossible(refusals.Refused):
+    """Why an account cannot have these rights."""
 
 
 def set_rights(user, values, by):
@@ -23,7 +19,7 @@ def set_rights(user, values, by):
         for name in ("is_admin", "is_active"):
             if values.get(name) is False:
                 keep_an_administrator(user, name)
-        User.update(session_epoch=User.session_epoch).where(User.id == user.id).execute()  # nobody else now
+        User.lock(user.id)
         now = User.get_by_id(user.id)
         changed = {
             name: values[name] for name in RIGHTS if name in values and values[name] != getattr(now, name)

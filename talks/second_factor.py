@@ -79,24 +79,24 @@ def tell(user, event, **values):
     account_mail.tell(user, "second_factor", subject=subject, said=sentence.format(**values))
 
 
-def lock(user):
-    """Nobody else changes the factors of `user` until the transaction ends."""
-    User.update(session_epoch=User.session_epoch).where(User.id == user.id).execute()
-
-
 def is_needed(user):
     """Whether a password alone does not let `user` in."""
     return Credential.confirmed(user).where(Credential.kind.in_(FACTORS)).exists()
 
 
+def is_required(user):
+    """Whether `user`, who may be a visitor, has to have one to administrate."""
+    return current_app.config["REQUIRE_ADMIN_2FA"] and user.is_authenticated and user.may_administrate
+
+
 def is_missing(user):
     """Whether `user` is an administrator who has to set one up before being one."""
-    return current_app.config["REQUIRE_ADMIN_2FA"] and user.is_admin and not is_needed(user)
+    return is_required(user) and not is_needed(user)
 
 
 def takes_passwords_alone(user):
     """Whether programs may act for `user` with nothing but the password."""
-    return not is_needed(user) and not (current_app.config["REQUIRE_ADMIN_2FA"] and user.is_admin)
+    return not is_required(user) and not is_needed(user)
 
 
 def factors_of(user):
@@ -135,7 +135,7 @@ def finish_app(user, pending, code):
     if step is None:
         return None
     with database.atomic():
-        lock(user)
+        User.lock(user.id)
         values = {"confirmed_at": utcnow(), "counter": step}
         still = Credential.id == pending.id, Credential.confirmed_at.is_null()
         if not Credential.update(values).where(*still).execute():
@@ -205,7 +205,7 @@ def suspect(user):
 def renew_codes(user):
     """Ten new recovery codes; the old ones are void. None for who has no factor to recover from."""
     with database.atomic():
-        lock(user)
+        User.lock(user.id)
         if not is_needed(user):
             return None
         audit.record("second_factor.renew_recovery_codes", user, by=user)
@@ -235,7 +235,7 @@ def remove(credential, by):
     """Take an app or a passkey off its user; with the last one the recovery codes go. False if it is gone."""
     user = credential.user
     with database.atomic():
-        lock(user)
+        User.lock(user.id)
         if not Credential.delete().where(Credential.id == credential.id).execute():
             return False
         what = "app" if credential.kind == TOTP else credential.kind
@@ -249,7 +249,7 @@ def remove(credential, by):
 def remove_all(user, by=None):
     """Take every factor off `user`, who has lost them. False if there was none."""
     with database.atomic():
-        lock(user)
+        User.lock(user.id)
         had = is_needed(user)
         Credential.delete().where(Credential.user == user).execute()
         if had:

@@ -20,9 +20,7 @@ again = reauthentication.required(SETTINGS)
 @bp.before_app_request
 def lead_administrators():
     """An administrator who has to have a second factor sets one up before anything else."""
-    if not current_app.config["REQUIRE_ADMIN_2FA"] or request.endpoint is None:
-        return None
-    if request.endpoint in OPEN or request.blueprint in OPEN_BLUEPRINTS or not current_user.is_authenticated:
+    if request.endpoint is None or request.endpoint in OPEN or request.blueprint in OPEN_BLUEPRINTS:
         return None
     if not second_factor.is_missing(current_user):
         return None
@@ -51,7 +49,6 @@ def show(form, status=200):
     page = render_template(
         "second_factor/settings.html", form=form, factors=factors, has_name=this_site().has_name,
         is_missing=second_factor.is_missing(current_user), can_add=len(factors.passkeys) < passkeys.MOST,
-        is_required=current_app.config["REQUIRE_ADMIN_2FA"] and current_user.is_admin,
     )  # fmt: skip
     return page, status, {"Cache-Control": "no-store"}
 

@@ -12,11 +12,11 @@ PLACES = {
 }
 
 
-@bp.route("/register", methods=["GET", "POST"])
-@bp.route("/login", methods=["GET", "POST"])
-@bp.route("/logout", methods=["GET", "POST"])
-@bp.route("/entry", methods=["GET", "POST"])
 def shortcut():
     """308, with the query as it was sent."""
     query = request.query_string.decode("latin-1")
     return redirect(PLACES[request.path] + (f"?{query}" if query else ""), 308)
+
+
+for short in PLACES:
+    bp.add_url_rule(short, view_func=shortcut, methods=["GET", "POST"])

@@ -9,6 +9,7 @@ import unicodedata
 from datetime import timedelta
 
 from models import BlockedWord, Comment, Refusal, utcnow
+from talks import refusals
 
 MOST_LINKS = 3  # more wait, whoever wrote them
 SHORT = 40  # characters: "Thank you!" may be said by two people
@@ -21,16 +22,13 @@ ROWS_AN_HOUR = 20  # of refusals from one network; further ones are counted in t
 INVISIBLE = re.compile(r"[\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]")
 
 
-class Refused(ValueError):
-    """Why a comment or an entry was not taken; the message is fit to be shown.
-
-    `field` of the form is where it belongs ("" for the whole). `reason` is one word: closed, gone, parent,
-    trap, repeated, too-many, late, stale, blocked, title, unconfirmed.
+class Refused(refusals.Refused):
+    """Why a comment or an entry was not taken. `reason` is one word: closed, gone,
+    parent, trap, repeated, too-many, late, stale, blocked, title, unconfirmed.
     """
 
     def __init__(self, message, field, reason):
-        super().__init__(message)
-        self.field = field
+        super().__init__(message, field)
         self.reason = reason
 
 

@@ -84,6 +84,7 @@ def speaker(username):
     return render_template(
         "speakers/speaker.html", speaker=found, page=page, year=year, years=talks_by_year(found),
         events=events_of(found), drafts=drafts, entries=newest_entries(found),
+        most_entries=MOST_ENTRIES,
     )  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def discussion(found, form):
 
 def journal_about(found):
     """What the page of a talk shows of the journal: entries that name it."""
-    asking = current_user._get_current_object() if current_user.is_authenticated else None
+    asking = accounts.asking()
     moderates = asking is not None and found.moderated_by(asking)
     return {
         "mentions": list(Mention.under(found, moderates)),

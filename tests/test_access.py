@@ -186,8 +186,9 @@ def test_an_unconfirmed_account_writes_nothing_through_the_api(client, ada, bob)
     assert client.get(address, headers=bearer(bob)).status_code == 200
 
 
-def test_an_unconfirmed_account_stops_its_mail_and_signs_out(unconfirmed):
+def test_an_unconfirmed_account_signs_out(unconfirmed):
     assert unconfirmed.submit("/auth/logout", page="/auth/account").location == "/"
+    assert unconfirmed.get("/auth/account").status_code == 303
 
 
 def test_an_unconfirmed_account_is_offered_nothing_that_it_cannot_do(unconfirmed, as_ada):

@@ -8,10 +8,11 @@ from flask_login import login_user
 from written import a_talk
 
 import main
-from models import AuditEvent, User, utcnow
+from models import AuditEvent, Tag, User, utcnow
 from talks import audit
 
 SECRET = "hunter2 hunter2"
+THING = Tag(name="Maps")
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def talk(ada):
 def noted(path="/", by=None, **details):
     with main.app.test_request_context(path, environ_base={"REMOTE_ADDR": "192.0.2.7"}):
         main.app.preprocess_request()
-        return AuditEvent.get_by_id(audit.record("talk.publish", None, by=by, **details).id)
+        return AuditEvent.get_by_id(audit.record("tag.edit", THING, by=by, **details).id)
 
 
 def test_a_row_says_who_did_what_to_which_object_and_when(talk, ada):
@@ -44,7 +45,7 @@ def test_without_a_request_it_was_a_command(talk):
 def test_who_is_signed_in_did_it_unless_somebody_else_is_named(bob, carol):
     with main.app.test_request_context("/"):
         login_user(bob)
-        by_default, named = audit.record("site.look", None), audit.record("site.look", None, by=carol)
+        by_default, named = audit.record("tag.edit", THING), audit.record("tag.edit", THING, by=carol)
 
     assert (by_default.actor_name, named.actor_name) == ("bob", "carol")
 

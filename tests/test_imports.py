@@ -12,8 +12,8 @@ LEAVES = {
     "schema_evolve", "talks.bodies", "talks.connections", "talks.database_errors", "talks.database_urls",
     "talks.databases", "talks.embeds", "talks.errors",
     "talks.fields", "talks.layers", "talks.links", "talks.markup", "talks.names", "talks.paging",
-    "talks.passwords", "talks.pictures", "talks.pool", "talks.signals", "talks.smtp", "talks.sqlite",
-    "talks.stamps", "talks.tokens", "talks.wording",
+    "talks.passwords", "talks.pictures", "talks.pool", "talks.refusals", "talks.signals", "talks.smtp",
+    "talks.sqlite", "talks.stamps", "talks.tokens", "talks.wording",
 }  # fmt: skip
 
 

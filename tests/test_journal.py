@@ -208,6 +208,14 @@ def test_what_others_took_away_its_author_does_not_bring_back(bob, carol):
 # Deciding
 
 
+def test_a_blocked_administrator_is_shown_what_a_member_is(bob, carol):
+    entry = an_entry(bob, "pending")
+    carol.is_active = False
+
+    assert entry not in Entry.visible_to(carol)
+    assert not Entry.for_moderation(carol)
+
+
 @pytest.mark.parametrize("verb", ["approve", "reject", "spam", "undo"])
 @pytest.mark.parametrize("who", ["author", "speaker"])
 def test_only_administrators_decide(bob, ada, verb, who):

@@ -99,7 +99,7 @@ def test_a_link_dies_when_the_password_changes(link, as_bob):
     assert dead(link)
 
 
-def test_a_link_dies_when_a_command_changes_the_password(link, bob):
+def test_a_link_dies_when_the_row_gets_another_password(link, bob):
     now = reloaded(bob)
     now.set_password(NEW)
     now.save()

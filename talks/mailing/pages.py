@@ -19,11 +19,11 @@ from flask import (
     send_from_directory,
     url_for,
 )
-from flask_login import current_user, login_required
 from peewee import JOIN
 
 from models import Muted, OutboxMail, Talk
 from talks import tokens
+from talks.accounts import administrators_only
 from talks.mailing.kinds import KINDS
 from talks.mailing.messages import read_unsubscribe_token
 from talks.notifications import CONFIRM, CONFIRM_SECONDS, confirm_address, subscribe_again, unsubscribe
@@ -33,6 +33,7 @@ MOST_SHOWN = 100  # of the files, and of each kind of mail
 FILE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\.eml", re.ASCII)
 
 bp = Blueprint("mailing", __name__)
+administrators = administrators_only("Only administrators see the mail of this site.")
 
 
 @bp.route("/unsubscribe/<token>", methods=["GET", "POST"])
@@ -71,16 +72,10 @@ def bad_link(error):
     abort(410 if isinstance(error, tokens.TokenExpired) else 404, f"{error} Nothing was changed.")
 
 
-def administrators_only():
-    if not current_user.may_administrate:
-        abort(403, "Only administrators see the mail of this site.")
-
-
 @bp.get("/mailbox")
-@login_required
+@administrators
 def mailbox():
     """What waits, what failed, and without a mail server what was written instead of sent."""
-    administrators_only()
     unsent = OutboxMail.select(OutboxMail, Talk.id, Talk.title).join(Talk, JOIN.LEFT_OUTER)
     unsent = unsent.where(OutboxMail.sent_at.is_null())
     failed = unsent.where(OutboxMail.failed_at.is_null(False)).order_by(OutboxMail.failed_at.desc())
@@ -94,10 +89,9 @@ def mailbox():
 
 
 @bp.get("/mailbox/<name>")
-@login_required
+@administrators
 def written(name):
     """One mail as it was written; `?raw=1` gives the file."""
-    administrators_only()
     if not FILE.fullmatch(name) or not (folder() / name).is_file():
         abort(404)
     if request.args.get("raw"):
@@ -106,10 +100,9 @@ def written(name):
 
 
 @bp.post("/mailbox/<id:mail_id>/again")
-@login_required
+@administrators
 def send_again(mail_id):
     """Try a mail again that was given up."""
-    administrators_only()
     mail = OutboxMail.get_or_none(OutboxMail.id == mail_id, OutboxMail.failed_at.is_null(False))
     if mail is None:
         abort(404)

@@ -10,13 +10,12 @@ from talks import (
     accounts,
     audit,
     avatars,
-    catalogue,
     departure,
     journal,
     moderation,
     publishing,
+    refusals,
     rights,
-    spam,
     speakers,
 )
 
@@ -25,20 +24,13 @@ TO = {
     "approved": moderation.approve, "rejected": moderation.reject, "spam": moderation.spam,
     "pending": moderation.undo,
 }  # fmt: skip
-FROM = {
-    "pending": ("approved", "rejected", "spam"), "approved": ("rejected", "spam"),
-    "rejected": ("approved", "spam"), "spam": ("approved",), "deleted": (),
-}  # fmt: skip
 
 
-class Refused(ValueError):
-    """Why something was not changed, fit to be shown."""
+class Refused(refusals.Refused):
+    """Why something was not changed."""
 
 
-REFUSALS = (
-    Refused, accounts.Refused, catalogue.Refused, moderation.NotAllowed, publishing.CannotOwn,
-    rights.NotPossible, spam.Refused,
-)  # fmt: skip
+REFUSALS = refusals.Refused, moderation.NotAllowed
 
 
 def add_person(values, by):
@@ -98,7 +90,8 @@ def possible(thing):
     back = (
         ("pending",) if thing.was == "pending" and thing.status in moderation.REFUSED + ("approved",) else ()
     )
-    return (thing.status, *FROM[thing.status], *back)
+    onward = [to for to, statuses in moderation.FROM.items() if thing.status in statuses]
+    return (thing.status, *onward, *back)
 
 
 def decide(thing, status, by):

@@ -5,22 +5,18 @@ from talks.panel import tables, words
 
 MOST_COUNTED = 1_000  # then it says "1,000 or more"
 LAST_DONE = 12
-REQUESTS = ("profile", "speaker")  # that administrators decide about
 
 
 def of_the_site():
     """What panel/index.html shows, in a bounded number of statements, which read a bounded number of rows."""
+    given_up = OutboxMail.select().where(OutboxMail.failed_at.is_null(False))
     return {
         "waiting": [
-            ("Questions that wait", up_to(Comment, Comment.status == "pending"), "moderation.everything"),
-            ("Entries that wait", up_to(Entry, Entry.status == "pending"), "moderation.everything"),
-            ("Requests", up_to(Claim, (Claim.status == "open") & Claim.kind.in_(REQUESTS)), "claims.queue"),
-            ("Drafts of talks", up_to(Talk, Talk.status == "draft"), "panel_talks.index_view"),
-            (
-                "Mail that was given up",
-                up_to(OutboxMail, OutboxMail.failed_at.is_null(False)),
-                "mailing.mailbox",
-            ),
+            ("Questions that wait", up_to(of(Comment, "pending")), "moderation.everything"),
+            ("Entries that wait", up_to(of(Entry, "pending")), "moderation.everything"),
+            ("Requests", up_to(Claim.for_administrators()), "claims.queue"),
+            ("Drafts of talks", up_to(of(Talk, "draft")), "panel_talks.index_view"),
+            ("Mail that was given up", up_to(given_up), "mailing.mailbox"),
         ],
         "most": MOST_COUNTED,
         "done": list(tables.rows(AuditEvent).order_by(AuditEvent.id.desc()).limit(LAST_DONE)),
@@ -28,5 +24,9 @@ def of_the_site():
     }
 
 
-def up_to(model, condition):
-    return model.select(model.id).where(condition).limit(MOST_COUNTED).count()
+def of(model, status):
+    return model.select().where(model.status == status)
+
+
+def up_to(rows):
+    return rows.select(rows.model.id).limit(MOST_COUNTED).count()
