@@ -7,8 +7,8 @@ confirming an address raise it, and links from before are void: no row for each 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
-from models import LoginAttempt, Session, User, database, utcnow
-from talks import account_mail, accounts, audit, networks, passwords, registration, tokens, waits
+from models import LoginAttempt, User, database, utcnow
+from talks import account_mail, accounts, audit, networks, passwords, registration, sessions, tokens, waits
 from talks.account_forms import AddressForm, ChangeEmailForm, ChangePasswordForm, NewPasswordForm
 from talks.networks import keyed
 
@@ -60,7 +60,7 @@ def set_password(user, password, keep=None):
         if not User.update(values).where(*same).execute():
             return False
         want_no_other_address(user)
-        Session.end_others(user, keep)
+        sessions.go_on_alone(user, keep)
         audit.record("user.password", user, by=user)
         account_mail.tell(user, "password_changed")
     return True

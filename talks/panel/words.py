@@ -65,6 +65,7 @@ ACTIONS = {
     "session.begin": "signed in",
     "session.end": "signed out",
     "session.end_others": "signed out everywhere else",
+    "session.resume": "came back without signing in",
     "speaker.accept": "let somebody publish talks",
     "speaker.ask": "asked to publish talks",
     "speaker.refuse": "refused to let somebody publish talks",
