@@ -6,6 +6,7 @@ import re
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
+from forms import as_stored
 from models import User, database, utcnow
 from talks import half_sessions, passwords, second_factor, sessions, tokens, waits
 from talks.account_forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
@@ -36,7 +37,7 @@ def authenticate(email, password, address, secret):
     Whether there is such an account makes no difference to the work. An account whose first address is not
     confirmed is none here: that it lets somebody in would tell that nobody else has the address.
     """
-    email, here = email.lower(), keyed(secret, network(address))
+    email, here = as_stored(email), keyed(secret, network(address))
     attempt = waits.reserve(keyed(secret, email), here, is_known=lambda: waits.has_entered_from(email, here))
     user = User.by_email(email)
     if not passwords.verify(user and user.password_hash, password) or not user.is_active:

@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from wtforms.validators import ValidationError
 
-from forms import read_email
+from forms import as_stored, read_email
 from models import User, database
 from talks import accounts, demo, passwords, schema, second_factor
 from talks.database_errors import ERRORS, Unsuitable, explain
@@ -103,7 +103,7 @@ def is_text(value):
 @with_database
 def remove_second_factor(email):
     """Let who has lost phone, passkeys and recovery codes sign in by password alone again."""
-    user = User.by_email(email)
+    user = User.by_email(as_stored(email))
     if user is None:
         raise click.ClickException(f"No account has the address {email}.")
     if not second_factor.remove_all(user):
