@@ -155,6 +155,12 @@ class User(BaseModel, UserMixin):
         return cls.get_or_none(cls.email == email)
 
     @classmethod
+    def is_taken(cls, username):
+        """Whether somebody has that username, waits for it, or had it once: their pages are found by it."""
+        own = cls.select().where(cls.username == username)
+        return own.exists() or Alias.select().where(Alias.name == username.lower()).exists()
+
+    @classmethod
     def never_confirmed(cls):
         """The condition for accounts that wait for their first address: nothing else is theirs yet."""
         return cls.email.is_null() & cls.confirmed_at.is_null() & cls.new_email.is_null(False)

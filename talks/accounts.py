@@ -87,7 +87,7 @@ def create_account(
         raise Refused(f"{username[:40]!r} cannot be a username. {USERNAME_RULE}", "username")
     with database.atomic():
         User.forget_unconfirmed()
-        if User.select().where(User.username == username).exists():
+        if User.is_taken(username):
             raise Refused(f"The username {username} is taken.", "username")
         if User.by_email(email):
             raise Refused(f"{email} has an account already.", "email")

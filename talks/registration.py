@@ -9,7 +9,7 @@ statements are the same. Changing the address of an account goes the same way (t
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from models import Alias, User, database, utcnow
+from models import User, database, utcnow
 from talks import account_mail, accounts, audit, networks, passwords, sessions, tokens, waits
 from talks.account_forms import AddressForm, RegisterForm
 from talks.signals import user_registered
@@ -36,7 +36,7 @@ def register(username, email, password, network):
     password_hash = passwords.hash_password(password)  # before the transaction: others wait for it
     with database.atomic():
         User.forget_unconfirmed()
-        if is_taken(username):
+        if User.is_taken(username):
             raise accounts.Refused(f"The username {username} is taken.", "username")
         user = User(username=username, name=username, new_email=email, password_hash=password_hash)
         user.save(force_insert=True)
@@ -44,12 +44,6 @@ def register(username, email, password, network):
         send_link(user.id, email)
     user_registered.send(user, confirm_token=confirm_token(current_app.secret_key, user.id, email))
     return user
-
-
-def is_taken(username):
-    """Whether somebody has that username, waits for it, or had it once."""
-    own = User.select().where(User.username == username)
-    return own.exists() or Alias.select().where(Alias.name == username.lower()).exists()
 
 
 def send_link(user_id, email):

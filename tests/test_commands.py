@@ -15,7 +15,7 @@ from written import a_talk
 
 import main
 import models
-from models import User
+from models import Alias, User
 from talks import passwords, second_factor
 
 ROOT = Path(main.__file__).parent
@@ -172,6 +172,12 @@ def test_a_taken_name_adds_nobody_in_any_letter_case(flask, bob, username):
 
     refused(result, f"The username {username} is taken.")
     assert User.select().count() == 1
+
+
+def test_a_name_that_leads_to_somebody_adds_nobody(flask, bob):
+    Alias.create(user=bob, name="robert", key="robert")
+
+    refused(flask("adduser", "other@example.org", "Robert", TALKS_PASSWORD=PASSWORD), "Robert is taken.")
 
 
 @pytest.mark.parametrize("email", ["bob@example.org", "BOB@EXAMPLE.ORG"])
