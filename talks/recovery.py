@@ -114,8 +114,7 @@ def reset_link(token):
     try:
         user = user_of_link(current_app.secret_key, token)
     except tokens.TokenError as error:
-        status = 404 if isinstance(error, tokens.TokenInvalid) else 410
-        abort(status, f"{error} Your password is what it was.")
+        abort(error.status, f"{error} Your password is what it was.")
     form = NewPasswordForm(about=[user.username, user.email])
     if not form.validate_on_submit():
         page = render_template("accounts/new_password.html", form=form, user=user)

@@ -193,7 +193,7 @@ def user_of_link(token):
     try:
         user_id, email = read_confirm_token(current_app.secret_key, token)
     except tokens.TokenError as error:
-        abort(410 if isinstance(error, tokens.TokenExpired) else 404, f"{error} Nothing was changed.")
+        abort(error.status, f"{error} Nothing was changed.")
     user = User.get_or_none(User.id == user_id, User.is_active)
     if user is None or user.unconfirmed_email != email:
         abort(410, USED)

@@ -68,7 +68,7 @@ def confirm_mail(token):
 
 
 def bad_link(error):
-    abort(410 if isinstance(error, tokens.TokenExpired) else 404, f"{error} Nothing was changed.")
+    abort(error.status, f"{error} Nothing was changed.")
 
 
 def administrators_only():
