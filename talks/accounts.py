@@ -8,7 +8,7 @@ from flask_login import current_user, login_required
 
 from forms import as_stored
 from models import User, database, utcnow
-from talks import half_sessions, passwords, second_factor, sessions, tokens, waits
+from talks import audit, half_sessions, passwords, second_factor, sessions, tokens, waits
 from talks.account_forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from talks.networks import keyed, network, of_request
 from talks.waits import TooManyAttempts
@@ -65,6 +65,12 @@ def api_token(secret, user):
     return tokens.sign(secret, "api", [user.id, _fingerprint(secret, user)])
 
 
+def issue_api_token(secret, user):
+    """The same, noted."""
+    audit.record("user.api_token", user, by=user)
+    return api_token(secret, user)
+
+
 def user_of_api_token(secret, token):
     """Whose token this is. Raises TokenError."""
     user_id, fingerprint = tokens.read(secret, "api", token, API_SECONDS)
@@ -104,7 +110,9 @@ def create_first_administrator(values):
     with database.atomic():
         if User.there_is_an_administrator():
             return None
-        return create_account(**values, is_admin=True, is_speaker=True)
+        user = create_account(**values, is_admin=True, is_speaker=True)
+        audit.record("user.create", user, by=user)
+    return user
 
 
 def setup_token(secret):
@@ -193,7 +201,7 @@ def account():
 @login_required
 def token():
     """A token of the API for who is signed in: the scripts of our pages ask it as others do."""
-    given = {"token": api_token(current_app.secret_key, current_user), "expiration": API_SECONDS}
+    given = {"token": issue_api_token(current_app.secret_key, asking()), "expiration": API_SECONDS}
     return given, {"Cache-Control": "no-store"}
 
 

@@ -27,6 +27,7 @@ def ask_for_link(email):
         if waits.take("resets of", email, PER_ADDRESS):
             User.update(reset_serial=User.reset_serial + 1).where(User.email == email).execute()
             account_mail.write(email, KIND)
+            audit.record("user.ask_reset", User.by_email(email))  # of nobody, where there is no account
 
 
 def link_in(secret, mail):
@@ -158,7 +159,10 @@ def change_email():
 @login_required
 def keep_email():
     """Want no other address any more."""
-    want_no_other_address(current_user)
+    me = current_user._get_current_object()
+    with database.atomic():
+        want_no_other_address(me)
+        audit.record("user.keep_address", me, by=me)
     flash("Your address stays what it is.", "success")
     return redirect(url_for("accounts.account"), 303)
 

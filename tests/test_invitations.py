@@ -202,12 +202,14 @@ def test_a_profile_that_became_somebodys_is_not_given(client, carol, bob, lovela
 
     assert client.get(link(invited)).status_code == 410
     assert Claim.get_by_id(invited.id).status == "withdrawn"
+    assert AuditEvent.get(AuditEvent.action == "invitation.withdraw").object_id == lovelace.id
 
 
 def test_who_asked_for_the_profile_is_told_no(client, bob, lovelace, invited):
     claim = claims.ask_for_profile(bob, lovelace, "")
     client.submit(link(invited), **GOOD)
 
+    assert AuditEvent.get(AuditEvent.action == "profile.refuse").object_id == lovelace.id
     assert Claim.get_by_id(claim.id).status == "refused"
     assert OutboxMail.select().where(OutboxMail.to_email == bob.email).exists()
 

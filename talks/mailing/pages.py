@@ -22,8 +22,8 @@ from flask import (
 from flask_login import current_user, login_required
 from peewee import JOIN
 
-from models import Muted, OutboxMail, Talk
-from talks import tokens
+from models import Muted, OutboxMail, Talk, database
+from talks import audit, tokens
 from talks.mailing.kinds import KINDS
 from talks.mailing.messages import read_unsubscribe_token
 from talks.notifications import CONFIRM, CONFIRM_SECONDS, confirm_address, subscribe_again, unsubscribe
@@ -113,7 +113,9 @@ def send_again(mail_id):
     mail = OutboxMail.get_or_none(OutboxMail.id == mail_id, OutboxMail.failed_at.is_null(False))
     if mail is None:
         abort(404)
-    mail.try_anew()
+    with database.atomic():
+        mail.try_anew()
+        audit.record("mail.again", mail, kind=mail.kind)
     flash("It is tried again with the next mail.", "success")
     return redirect(url_for(".mailbox"), 303)
 
