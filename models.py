@@ -869,6 +869,14 @@ class Comment(Moderated, BaseModel):
         return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, waiting)
 
     @classmethod
+    def is_by(cls, user):
+        """The condition for what `user` wrote, also as a visitor under the address that is confirmed now."""
+        own = cls.author == user
+        if user.email and user.confirmed_at:
+            own |= cls.author.is_null() & (cls.author_email == user.email)
+        return own
+
+    @classmethod
     def rows(cls):
         """Comments with author, talk and parent (a query)."""
         parent = cls.alias()

@@ -105,7 +105,7 @@ def confirm(user_id, email):
         user.email, user.new_email, user.confirmed_at = email, None, user.confirmed_at or utcnow()
         user.reset_serial += 1  # links to the address before set no password any more
         user.save()
-        audit.record("user.confirm", user, by=user, before=before or "")
+        audit.record("user.confirm", user, by=user, is_another=bool(before and before != email))
         if before and before != email:
             account_mail.write(before, "email_changed", name=user.name, username=user.username)
     return user
