@@ -92,6 +92,14 @@ def read_email(text):
     return found.normalized.lower()
 
 
+def as_stored(email):
+    """An address as `read_email` gives it; what is none in lower case, to be looked for in vain."""
+    try:
+        return read_email(email)
+    except ValidationError:
+        return email.lower()
+
+
 def known_zone(form, field):
     if read_zone(field.data) is None:
         raise ValidationError("Name a time zone like Europe/Berlin, or an offset like +02:00.")

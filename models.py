@@ -165,6 +165,12 @@ class User(BaseModel, UserMixin):
         return cls.get_or_none(cls.email == email)
 
     @classmethod
+    def is_taken(cls, username):
+        """Whether somebody has that username, waits for it, or had it once: their pages are found by it."""
+        own = cls.select().where(cls.username == username)
+        return own.exists() or Alias.select().where(Alias.name == username.lower()).exists()
+
+    @classmethod
     def never_confirmed(cls):
         """The condition for accounts that wait for their first address: nothing else is theirs yet."""
         return cls.email.is_null() & cls.confirmed_at.is_null() & cls.new_email.is_null(False)
@@ -579,10 +585,12 @@ class Session(BaseModel):
     """One browser that is signed in. Its cookies hold tokens; here are only their digests.
 
     `token_digest` is of a token that the browser forgets when it is closed, `remember_digest` of one that it
-    keeps, and that gets it another of the first kind.
+    keeps, and that gets it another of each kind. `remember_before` is of the one that it kept until then:
+    requests that a browser sends at once all bring the same.
     """
 
     REMEMBERED = timedelta(days=30)
+    AT_ONCE = timedelta(minutes=1)  # for how long the token before counts
     IDLE = timedelta(hours=12)  # of one that is not remembered
 
     user = ForeignKeyField(User, backref="sessions", on_delete="CASCADE")
@@ -590,6 +598,7 @@ class Session(BaseModel):
     epoch = IntegerField()  # User.session_epoch when it began
     remembered = BooleanField(default=False)
     remember_digest = CharField(64, null=True, unique=True)
+    remember_before = CharField(64, null=True, index=True)
     created_at = UTCDateTimeField(default=utcnow)
     seen_at = UTCDateTimeField(default=utcnow)  # to the hour
     expires_at = UTCDateTimeField(index=True)
@@ -627,15 +636,33 @@ class Session(BaseModel):
         return row.user
 
     @classmethod
-    def resume(cls, lasting):
-        """Who is remembered by that token of `remember`, with a new token of the session; None likewise."""
-        row = cls._living(cls.remember_digest == _digest(lasting))
-        if row is None:
-            return None
-        token = secrets.token_urlsafe(32)
-        row._extend(utcnow(), token_digest=_digest(token))
-        row.user.session_token = token
-        return row.user
+    def remembered_by(cls, lasting):
+        """The session of that token of `remember`; None when it is unknown, ended or too old."""
+        return cls._living(cls.remember_digest == _digest(lasting))
+
+    @classmethod
+    def user_just_remembered_by(cls, lasting):
+        """Who was remembered by that token until a moment ago; None likewise."""
+        just_now = cls.seen_at > utcnow() - cls.AT_ONCE
+        row = cls._living((cls.remember_before == _digest(lasting)) & just_now)
+        return row and row.user
+
+    def resume(self, browser, network):
+        """Go on where the browser was closed; what is given as by `renew`."""
+        now = utcnow()
+        return self.renew(
+            remember_before=self.remember_digest, browser=browser[: Session.browser.max_length],
+            network=network, seen_at=now, expires_at=now + self._lasts(self.remembered),
+        )  # fmt: skip
+
+    def renew(self, **values):
+        """(token, token that remembers or "") in the place of its present ones; None if others came first."""
+        token, lasting = (secrets.token_urlsafe(32) for _ in range(2))
+        lasting = lasting if self.remember_digest else ""
+        fresh = {"token_digest": _digest(token), "remember_digest": _digest(lasting) if lasting else None}
+        same = Session.id == self.id, Session.token_digest == self.token_digest
+        changed = Session.update({"remember_before": None} | fresh | values).where(*same).execute()
+        return (token, lasting) if changed else None
 
     @classmethod
     def _living(cls, condition):
@@ -646,8 +673,8 @@ class Session(BaseModel):
     def _lasts(cls, remembered):
         return cls.REMEMBERED if remembered else cls.IDLE
 
-    def _extend(self, now, **more):
-        values = {"seen_at": now, "expires_at": now + self._lasts(self.remembered)} | more
+    def _extend(self, now):
+        values = {"seen_at": now, "expires_at": now + self._lasts(self.remembered), "remember_before": None}
         Session.update(values).where(Session.id == self.id).execute()
 
     @classmethod
@@ -666,12 +693,16 @@ class Session(BaseModel):
 
     @classmethod
     def end_others(cls, user, token=None):
-        """End all sessions of `user` but the one of `token`, and all tokens of the API. In a transaction."""
+        """End all sessions of `user` but the one of `token`, and all tokens of the API. In a transaction.
+
+        The one goes on with other tokens, so that copies of its cookies end too: given as by `renew`.
+        """
         User.update(session_epoch=User.session_epoch + 1).where(User.id == user.id).execute()
         own = _digest(token or "")
         cls.delete().where(cls.user == user, cls.token_digest != own).execute()
         user.session_epoch = User.select(User.session_epoch).where(User.id == user.id).scalar()
-        cls.update(epoch=user.session_epoch).where(cls.token_digest == own).execute()
+        kept = cls.get_or_none(cls.token_digest == own)
+        return kept and kept.renew(epoch=user.session_epoch)
 
 
 class LoginAttempt(BaseModel):
@@ -855,6 +886,14 @@ class Comment(Moderated, BaseModel):
             return columns.where(waiting, cls.talk.not_in(deleted))
         talks = Talk.ids_moderated_by(user).alias("talks")
         return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, waiting)
+
+    @classmethod
+    def is_by(cls, user):
+        """The condition for what `user` wrote, also as a visitor under the address that is confirmed now."""
+        own = cls.author == user
+        if user.email and user.confirmed_at:
+            own |= cls.author.is_null() & (cls.author_email == user.email)
+        return own
 
     @classmethod
     def rows(cls):

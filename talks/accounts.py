@@ -7,8 +7,9 @@ from functools import wraps
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
+from forms import as_stored
 from models import User, database, utcnow
-from talks import half_sessions, passwords, refusals, second_factor, sessions, tokens, waits
+from talks import audit, half_sessions, passwords, refusals, second_factor, sessions, tokens, waits
 from talks.account_forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from talks.networks import keyed, network, of_request
 from talks.waits import TooManyAttempts
@@ -33,7 +34,7 @@ def authenticate(email, password, address, secret):
     Whether there is such an account makes no difference to the work. An account whose first address is not
     confirmed is none here: that it lets somebody in would tell that nobody else has the address.
     """
-    email, here = email.lower(), keyed(secret, network(address))
+    email, here = as_stored(email), keyed(secret, network(address))
     attempt = waits.reserve(keyed(secret, email), here, is_known=lambda: waits.has_entered_from(email, here))
     user = User.by_email(email)
     if not passwords.verify(user and user.password_hash, password) or not user.is_active:
@@ -77,6 +78,12 @@ def api_token(secret, user):
     return tokens.sign(secret, "api", [user.id, _fingerprint(secret, user)])
 
 
+def issue_api_token(secret, user):
+    """The same, noted."""
+    audit.record("user.api_token", user, by=user)
+    return api_token(secret, user)
+
+
 def user_of_api_token(secret, token):
     """Whose token this is. Raises TokenError."""
     user_id, fingerprint = tokens.read(secret, "api", token, API_SECONDS)
@@ -99,7 +106,7 @@ def create_account(
         raise Refused(f"{username[:40]!r} cannot be a username. {USERNAME_RULE}", "username")
     with database.atomic():
         User.forget_unconfirmed()
-        if User.select().where(User.username == username).exists():
+        if User.is_taken(username):
             raise Refused(f"The username {username} is taken.", "username")
         if User.by_email(email):
             raise Refused(f"{email} has an account already.", "email")
@@ -116,7 +123,9 @@ def create_first_administrator(values):
     with database.atomic():
         if User.there_is_an_administrator():
             return None
-        return create_account(**values, is_admin=True, is_speaker=True)
+        user = create_account(**values, is_admin=True, is_speaker=True)
+        audit.record("user.create", user, by=user)
+    return user
 
 
 def setup_token(secret):
@@ -205,7 +214,7 @@ def account():
 @login_required
 def token():
     """A token of the API for who is signed in: the scripts of our pages ask it as others do."""
-    given = {"token": api_token(current_app.secret_key, current_user), "expiration": API_SECONDS}
+    given = {"token": issue_api_token(current_app.secret_key, asking()), "expiration": API_SECONDS}
     return given, {"Cache-Control": "no-store"}
 
 

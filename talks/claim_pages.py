@@ -2,12 +2,12 @@
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
-from wtforms import EmailField, PasswordField, TextAreaField
-from wtforms.validators import EqualTo, InputRequired, ValidationError
+from wtforms import EmailField, TextAreaField
 
 from forms import Form, email_address, line
 from models import Claim, Talk, User
-from talks import accounts, claims, invitations, passwords, tokens
+from talks import accounts, claims, invitations, tokens
+from talks.account_forms import NewPasswordForm
 from talks.accounts import administrators_only, asking
 from talks.paging import Order, paginate
 
@@ -26,20 +26,6 @@ class WordsForm(Form):
 
 class InvitationForm(Form):
     email = EmailField("Their e-mail", **line(320, email_address, required="Enter the address to invite."))
-
-
-class AnewForm(Form):
-    """A password for the account that a profile becomes; `about` are words that others know of its owner."""
-
-    password = PasswordField("Password", validators=[InputRequired("Choose a password.")])
-    password2 = PasswordField(
-        "Password again", validators=[EqualTo("password", "The two passwords are not the same.")]
-    )
-    about = ()
-
-    def validate_password(self, field):
-        if why := passwords.why_weak(field.data, self.about):
-            raise ValidationError(why)
 
 
 def unclaimed_profile(username):
@@ -171,9 +157,9 @@ def invitation(token):
     try:
         claim = invitations.read(current_app.secret_key, token)
     except tokens.TokenError as error:
-        abort(410 if not isinstance(error, tokens.TokenInvalid) else 404, str(error))
-    form = Form() if current_user.is_authenticated else AnewForm()
-    form.about = (claim.profile.username, claim.profile.name, claim.email)
+        abort(error.status, str(error))
+    about = [claim.profile.username, claim.profile.name, claim.email]
+    form = Form() if current_user.is_authenticated else NewPasswordForm(about=about)
     knows = not current_user.is_authenticated and invitations.has_account(claim.email)
     if form.validate_on_submit() and not knows:
         try:

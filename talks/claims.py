@@ -14,6 +14,7 @@ from talks.offers import one_line, tell
 
 MOST_A_DAY = 10  # that one account asks for
 AGAIN = timedelta(days=7)  # after which what was refused may be asked again
+SETTLES = {"accepted": "accept", "refused": "refuse", "withdrawn": "withdraw"}
 SETTLED = "This was decided or taken back meanwhile. Nothing was changed."
 
 
@@ -118,12 +119,13 @@ def close_others(claim, account):
     """The profile of `claim` becomes the account's: settle what else waits about it."""
     others = Claim.select().where(Claim.profile == claim.profile_id, Claim.status == "open")
     for other in list(others.where(Claim.id != claim.id)):
+        status = "refused" if other.kind == "profile" else "withdrawn"
+        if other.kind == "co_speaker" and other.user_id == account.id:
+            status = "accepted"  # what asks the account itself is answered by this
+        other.settle(status)
+        audit.record(f"{other.kind}.{SETTLES[status]}", about(other), by_itself=True)
         if other.kind == "profile":
-            other.settle("refused")
             _say_no(other)
-        else:  # what asks the account itself is answered by this
-            own = other.kind == "co_speaker" and other.user_id == account.id
-            other.settle("accepted" if own else "withdrawn")
 
 
 def menu_counts(user):

@@ -11,9 +11,9 @@ from flask import current_app
 from flask.cli import with_appcontext
 from wtforms.validators import ValidationError
 
-from forms import read_email
+from forms import as_stored, read_email
 from models import User, database
-from talks import accounts, demo, passwords, schema, second_factor
+from talks import accounts, audit, demo, passwords, schema, second_factor
 from talks.database_errors import ERRORS, Unsuitable, explain
 from talks.exchange import pyvideo
 from talks.gravatars import fetch_avatars
@@ -66,17 +66,19 @@ def adduser(email, username, admin, speaker):
     For scripts: TALKS_PASSWORD, or a werkzeug hash in TALKS_PASSWORD_HASH.
     """
     try:
-        user = accounts.create_account(
-            username, read_email(email), is_admin=admin, is_speaker=speaker, **asked_password()
-        )
+        email, site_name = read_email(email), current_app.config["SITE_NAME"]
+        password = asked_password(about=[username, email, site_name])
+        with database.atomic():
+            user = accounts.create_account(username, email, is_admin=admin, is_speaker=speaker, **password)
+            audit.record("user.create", user)
     except (accounts.Refused, ValidationError) as error:
         raise click.ClickException(str(error)) from None
     rights = [word for word, has in (("administrator", admin), ("speaker", speaker)) if has] or ["member"]
     click.echo(f"Added {user.username} <{user.email}>, {' and '.join(rights)}.")
 
 
-def asked_password():
-    """The password or its hash, from the environment or from the terminal."""
+def asked_password(about):
+    """The password, which `why_weak` takes, or its hash; from the environment or from the terminal."""
     if stored := os.environ.get("TALKS_PASSWORD_HASH"):
         if not passwords.is_hash(stored):
             raise click.ClickException("TALKS_PASSWORD_HASH is not a hash made by werkzeug or argon2.")
@@ -86,10 +88,10 @@ def asked_password():
         password = click.prompt("Password", hide_input=True)
         if click.prompt("Password again", hide_input=True) != password:
             raise click.ClickException("The two passwords are not the same. Nothing was added.")
-    if not password or len(password) > passwords.LONGEST:
-        raise click.ClickException(f"A password has 1 to {passwords.LONGEST} characters.")
     if not is_text(password):
         raise click.ClickException("The password is not UTF-8 text.")
+    if why := passwords.why_weak(password, about):
+        raise click.ClickException(f"{why} Nothing was added.")
     return {"password": password}
 
 
@@ -103,7 +105,7 @@ def is_text(value):
 @with_database
 def remove_second_factor(email):
     """Let who has lost phone, passkeys and recovery codes sign in by password alone again."""
-    user = User.by_email(email)
+    user = User.by_email(as_stored(email))
     if user is None:
         raise click.ClickException(f"No account has the address {email}.")
     if not second_factor.remove_all(user):

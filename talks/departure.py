@@ -92,17 +92,21 @@ def hand_out(user, heirs):
 
 
 def leave_words(user, keeps):
-    """Take the person off comments and entries; what nobody may keep, or has seen, is deleted."""
+    """Take the person off comments and entries; what nobody may keep, or has seen, is deleted.
+
+    As in what they may download, comments count that a visitor wrote under their address.
+    """
     gone = ["pending"] if keeps else ["pending", "approved"]
-    shown = Comment.author == user, Comment.status == "approved"
+    comments, entries = Comment.is_by(user), Entry.author == user
+    shown = comments, Comment.status == "approved"
     talks = (
         [] if keeps else [id_ for (id_,) in Comment.select(Comment.talk).distinct().where(*shown).tuples()]
     )
     deleted = {"status": "deleted", "was": "", "decided_at": utcnow()}
-    for model in (Comment, Entry):
-        model.update(deleted).where(model.author == user, model.status.in_(gone)).execute()
-    Comment.update(NOT_NAMED).where(Comment.author == user).execute()
-    Entry.update(author=None).where(Entry.author == user).execute()
+    for model, own in ((Comment, comments), (Entry, entries)):
+        model.update(deleted).where(own, model.status.in_(gone)).execute()
+    Comment.update(NOT_NAMED).where(comments).execute()
+    Entry.update(author=None).where(entries).execute()
     approved = Comment.talk == Talk.id, Comment.status == "approved"
     for chunk in chunked(talks, ROWS):
         counted = Comment.select(fn.COUNT(Comment.id)).where(*approved)
@@ -116,7 +120,7 @@ def end_access(user):
 
 
 def forget_address(user):
-    """Forget what is noted of the address, and what was to be sent there."""
+    """Forget what is noted of the address, what was sent there, and what was to be."""
     for model in (MailAddress, Muted):
         model.delete().where(model.email == user.email).execute()
     invited = Claim.email == user.email
@@ -125,8 +129,9 @@ def forget_address(user):
     Claim.update(email=None).where(invited).execute()
     as_visitor = Comment.author_email == user.email
     Comment.update(author_email=None, notify=False, network="").where(as_visitor).execute()
-    unsent = OutboxMail.sent_at.is_null(), OutboxMail.claimed_at.is_null()
-    OutboxMail.delete().where(OutboxMail.to_email == user.email, *unsent).execute()
+    done = OutboxMail.sent_at.is_null(False) | OutboxMail.failed_at.is_null(False)
+    in_hand = OutboxMail.claimed_at.is_null(False) & ~done  # whoever sends it notes that
+    OutboxMail.delete().where(OutboxMail.to_email == user.email, ~in_hand).execute()
 
 
 def settle_claims(user):

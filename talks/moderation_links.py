@@ -41,7 +41,7 @@ def by_mail(token):
     try:
         comment, user, of = read_link(token)
     except tokens.TokenError as error:
-        abort(410 if isinstance(error, tokens.TokenExpired) else 404, str(error))
+        abort(error.status, str(error))
     except moderation.NotAllowed:
         abort(410, "This link is not good any more: you do not decide about the questions of this talk now.")
     if request.method == "POST":

@@ -105,14 +105,9 @@ def _free_usernames(names):
     return usernames
 
 
-def _is_taken(username):
-    same = User.select().where(User.username == username)
-    return same.exists() or Alias.select().where(Alias.name == username).exists()
-
-
 def _first_free(stem, number, taken):
     username = f"{stem}-{number}"
-    while username in taken or _is_taken(username):
+    while username in taken or User.is_taken(username):
         number += 1
         username = f"{stem}-{number}"
     return username

@@ -7,8 +7,8 @@ confirming an address raise it, and links from before are void: no row for each 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
-from models import LoginAttempt, Session, User, database, utcnow
-from talks import account_mail, accounts, audit, networks, passwords, registration, tokens, waits
+from models import LoginAttempt, User, database, utcnow
+from talks import account_mail, accounts, audit, networks, passwords, registration, sessions, tokens, waits
 from talks.account_forms import AddressForm, ChangeEmailForm, ChangePasswordForm, NewPasswordForm
 from talks.networks import keyed
 from talks.reauthentication import answer, knows_password
@@ -28,6 +28,7 @@ def ask_for_link(email):
         if waits.take("resets of", email, PER_ADDRESS):
             User.update(reset_serial=User.reset_serial + 1).where(User.email == email).execute()
             account_mail.write(email, KIND)
+            audit.record("user.ask_reset", User.by_email(email))  # of nobody, where there is no account
 
 
 def link_in(secret, mail):
@@ -61,7 +62,7 @@ def set_password(user, password, keep=None):
         if not User.update(values).where(*same).execute():
             return False
         want_no_other_address(user)
-        Session.end_others(user, keep)
+        sessions.go_on_alone(user, keep)
         audit.record("user.password", user, by=user)
         account_mail.tell(user, "password_changed")
     return True
@@ -115,8 +116,7 @@ def reset_link(token):
     try:
         user = user_of_link(current_app.secret_key, token)
     except tokens.TokenError as error:
-        status = 404 if isinstance(error, tokens.TokenInvalid) else 410
-        abort(status, f"{error} Your password is what it was.")
+        abort(error.status, f"{error} Your password is what it was.")
     form = NewPasswordForm(about=[user.username, user.email])
     if not form.validate_on_submit():
         page = render_template("accounts/new_password.html", form=form, user=user)
@@ -160,6 +160,9 @@ def change_email():
 @login_required
 def keep_email():
     """Want no other address any more."""
-    want_no_other_address(current_user)
+    me = current_user._get_current_object()
+    with database.atomic():
+        want_no_other_address(me)
+        audit.record("user.keep_address", me, by=me)
     flash("Your address stays what it is.", "success")
     return redirect(url_for("accounts.account"), 303)

@@ -9,7 +9,7 @@ statements are the same. Changing the address of an account goes the same way (t
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 
-from models import Alias, User, database, utcnow
+from models import User, database, utcnow
 from talks import account_mail, accounts, audit, networks, passwords, sessions, tokens, waits
 from talks.account_forms import AddressForm, RegisterForm
 from talks.signals import user_registered
@@ -36,7 +36,7 @@ def register(username, email, password, network):
     password_hash = passwords.hash_password(password)  # before the transaction: others wait for it
     with database.atomic():
         User.forget_unconfirmed()
-        if is_taken(username):
+        if User.is_taken(username):
             raise accounts.Refused(f"The username {username} is taken.", "username")
         user = User(username=username, name=username, new_email=email, password_hash=password_hash)
         user.save(force_insert=True)
@@ -44,12 +44,6 @@ def register(username, email, password, network):
         send_link(user.id, email)
     user_registered.send(user, confirm_token=confirm_token(current_app.secret_key, user.id, email))
     return user
-
-
-def is_taken(username):
-    """Whether somebody has that username, waits for it, or had it once."""
-    own = User.select().where(User.username == username)
-    return own.exists() or Alias.select().where(Alias.name == username.lower()).exists()
 
 
 def send_link(user_id, email):
@@ -111,7 +105,7 @@ def confirm(user_id, email):
         user.email, user.new_email, user.confirmed_at = email, None, user.confirmed_at or utcnow()
         user.reset_serial += 1  # links to the address before set no password any more
         user.save()
-        audit.record("user.confirm", user, by=user, before=before or "")
+        audit.record("user.confirm", user, by=user, is_another=bool(before and before != email))
         if before and before != email:
             account_mail.write(before, "email_changed", name=user.name, username=user.username)
     return user
@@ -199,7 +193,7 @@ def user_of_link(token):
     try:
         user_id, email = read_confirm_token(current_app.secret_key, token)
     except tokens.TokenError as error:
-        abort(410 if isinstance(error, tokens.TokenExpired) else 404, f"{error} Nothing was changed.")
+        abort(error.status, f"{error} Nothing was changed.")
     user = User.get_or_none(User.id == user_id, User.is_active)
     if user is None or user.unconfirmed_email != email:
         abort(410, USED)

@@ -16,8 +16,8 @@ import segno
 from flask import current_app
 from markupsafe import Markup
 
-from models import Credential, Session, User, database, utcnow
-from talks import account_mail, audit, waits
+from models import Credential, User, database, utcnow
+from talks import account_mail, audit, sessions, waits
 
 TOTP, PASSKEY, RECOVERY = "totp", "passkey", "recovery"
 FACTORS = (TOTP, PASSKEY)
@@ -155,7 +155,7 @@ def added(user, what, name=""):
     tell(user, f"{what}_added", name=name)
     if Credential.select().where(Credential.user == user, Credential.kind == RECOVERY).exists():
         return []
-    Session.end_others(user, user.session_token)
+    sessions.go_on_alone(user, user.session_token)
     return make_codes(user)
 
 

@@ -1,10 +1,21 @@
 """Being signed in: a row for each browser, the two cookies that name it, and the list of them.
 
 The site's own cookie goes when the browser is closed. Who asks to be kept signed in has another, which holds
-a token of its own and does nothing but begin the session anew.
+a token of its own and does nothing but begin the session anew. Both tokens are others then, so a copy of the
+cookie is good until its owner comes back, or its owner is signed out and sees that something is wrong.
 """
 
-from flask import Blueprint, after_this_request, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    after_this_request,
+    flash,
+    has_request_context,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 
 from models import Session, database
@@ -29,15 +40,31 @@ login_manager.session_protection = None  # the session is a row of ours, not a g
 
 def begin(user, remembered):
     """Sign `user` in in this browser."""
-    browser = request.headers.get("User-Agent", "").encode("ascii", "replace").decode()
     with database.atomic():
-        user.session_token = Session.begin(user, remembered, browser, networks.of_request())
+        user.session_token = Session.begin(user, remembered, user_agent(), networks.of_request())
         lasting = Session.remember(user.session_token) if remembered else ""
         audit.record("session.begin", user, by=user)
     session.clear()
     session.permanent = False
     login_user(user)
     keep(lasting)
+
+
+def resume(lasting):
+    """(who is remembered by that token, the token for the next time), with the session begun anew.
+
+    Of requests that bring it at once one does that: the token for the others is None, as that one answers
+    the browser. Where nobody is remembered both are None.
+    """
+    row, fresh = Session.remembered_by(lasting), None
+    if row is not None:
+        with database.atomic():
+            if fresh := row.resume(user_agent(), networks.of_request()):
+                audit.record("session.resume", row.user, by=row.user)
+    if fresh is None:
+        return Session.user_just_remembered_by(lasting), None
+    row.user.session_token, lasting = fresh
+    return row.user, lasting
 
 
 def leave():
@@ -62,8 +89,28 @@ def end(user, session_id):
 def end_others(user):
     """End all sessions of `user` but this browser's, and all tokens of the API."""
     with database.atomic():
-        Session.end_others(user, user.session_token)
+        go_on_alone(user, user.session_token)
         audit.record("session.end_others", user, by=user)
+
+
+def go_on_alone(user, token):
+    """End all sessions of `user` but that of `token`, if any, and all tokens of the API.
+
+    That one goes on in this browser with other tokens: whoever has a copy of its cookies is out as well.
+    Call it in the transaction of what it is about.
+    """
+    fresh = Session.end_others(user, token)
+    if fresh is None:
+        return
+    user.session_token, lasting = fresh
+    if has_request_context():
+        session["_user_id"] = user.session_token
+        keep(lasting)
+
+
+def user_agent():
+    """What the browser says it is."""
+    return request.headers.get("User-Agent", "").encode("ascii", "replace").decode()
 
 
 def keep(lasting):
@@ -91,10 +138,11 @@ def remembered_user(request):
     lasting = request.cookies.get(COOKIE)
     if not lasting or request.path.startswith("/api/"):
         return None
-    user = Session.resume(lasting)
-    if user:
+    user, lasting = resume(lasting)
+    if lasting:
         session["_user_id"] = user.get_id()
-    keep(lasting if user else "")
+    if lasting or not user:
+        keep(lasting or "")
     return user
 
 

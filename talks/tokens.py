@@ -4,10 +4,14 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
 
 class TokenError(ValueError):
-    """A token that is not accepted; the message is fit to be shown."""
+    """A token that is not accepted; the message is fit to be shown, with `status`."""
+
+    status = 410
 
 
 class TokenInvalid(TokenError):
+    status = 404
+
     def __init__(self):
         super().__init__("That link is not valid. Check that it was copied whole.")
 

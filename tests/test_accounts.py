@@ -6,13 +6,16 @@ from threading import Barrier, Thread
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from calling import basic, call
 from conftest import PASSWORD, only_sqlite
 from hypothesis import example, given
 from hypothesis import strategies as st
+from posted import counted
 from werkzeug.security import generate_password_hash
 
 import main
 import models
+from forms import read_email
 from models import LoginAttempt, Session, User, utcnow
 from talks import accounts, networks
 
@@ -110,6 +113,39 @@ def test_an_unknown_address_costs_the_same_work_as_a_known_one(hasher, client, b
 
     client.submit(LOGIN, email="eve@example.org", password="wrong")
     assert hasher.verified == 2
+
+
+SPELLINGS = {
+    "user@xn--exmple-cua.de": "user@exämple.de",
+    "user@EXÄMPLE.de": "user@exämple.de",
+    "user@exa\u0308mple.de": "user@exämple.de",
+    "ju\u0308rgen@example.org": "jürgen@example.org",
+}
+
+
+@pytest.mark.parametrize(("typed", "stored"), SPELLINGS.items(), ids=ascii)
+def test_an_address_signs_in_as_it_is_registered(client, bob, typed, stored):
+    User.update(email=read_email(typed)).execute()
+
+    assert User.get().email == stored
+    assert client.submit(LOGIN, email=typed, password=PASSWORD).status_code == 303
+    assert call("GET", "/token", headers=basic(typed)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "email", ["bob", "bob@", "@", "bob@ex ample.org", "bob@[::1", "\ufffd@a.b", "b" * 320]
+)
+def test_an_address_that_is_none_costs_the_same_work(database, hasher, client, bob, email):
+    work = []
+    for typed in ("eve@example.org", email):
+        client.get(LOGIN)
+        before = hasher.verified
+        with counted(database) as statements:
+            answer = client.submit(LOGIN, email=typed, password="wrong")
+        work.append((answer.status_code, statements, hasher.verified - before))
+
+    assert work[0] == work[1]
+    assert work[0][2] == 1
 
 
 def test_a_blocked_user_is_refused(client, bob):

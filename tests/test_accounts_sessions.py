@@ -8,7 +8,7 @@ import pytest
 from conftest import PASSWORD, only_sqlite
 
 import main
-from models import Session, User, utcnow
+from models import AuditEvent, Session, User, utcnow
 
 LOGIN, LOGOUT, KEPT = "/auth/login", "/auth/logout", "talks_remember"
 READING_PAGES = [
@@ -97,6 +97,87 @@ def test_pages_that_a_remembered_browser_opens_at_once_all_know_it(as_kept_bob):
     assert signed_in(first)
     assert signed_in(second)
     assert signed_in(first)
+
+
+def test_the_token_that_remembers_is_another_after_each_use(as_kept_bob):
+    again = reopened(as_kept_bob)
+    before = again.get_cookie(KEPT).value
+
+    assert signed_in(again)
+
+    assert again.get_cookie(KEPT).value != before
+    Session.update(seen_at=utcnow() - Session.AT_ONCE).execute()
+    assert not signed_in(reopened(as_kept_bob))  # which has the token of before
+    assert signed_in(reopened(again))
+
+
+def test_requests_that_bring_the_same_token_leave_the_cookie_to_the_first(as_kept_bob):
+    first, second = reopened(as_kept_bob), reopened(as_kept_bob)
+    first.get("/")
+
+    answer = second.get("/")
+
+    assert not any(KEPT in line for line in answer.headers.getlist("Set-Cookie"))
+    first.set_cookie("talks", second.get_cookie("talks").value)  # the second answer came last
+    assert signed_in(first)
+    assert Session.select().count() == 1
+
+
+def test_a_visit_an_hour_later_brings_no_token_of_before_back(as_kept_bob):
+    again = reopened(as_kept_bob)
+    again.get("/")
+    Session.update(seen_at=utcnow() - timedelta(hours=2)).execute()
+
+    again.get("/")
+
+    assert not signed_in(reopened(as_kept_bob))
+
+
+def test_coming_back_is_noted_with_where_it_was(as_kept_bob, bob):
+    Session.update(browser="before", network="before").execute()
+
+    reopened(as_kept_bob).get("/", headers={"User-Agent": "Firefox/140.0 (X11; Linux)"})
+
+    noted = AuditEvent.select().where(AuditEvent.action == "session.resume").get()
+    row = Session.get()
+    assert (noted.actor, noted.network) == (bob, row.network)
+    assert row.browser == "Firefox/140.0 (X11; Linux)"
+
+
+def copied(browser):
+    """Another browser with copies of all cookies, and a third that only has the one that remembers."""
+    whole, kept = main.app.test_client(), main.app.test_client()
+    whole.set_cookie("talks", browser.get_cookie("talks").value)
+    kept.set_cookie(KEPT, browser.get_cookie(KEPT).value)
+    return whole, kept
+
+
+def end_others(browser):
+    return browser.submit("/auth/sessions/end", page="/auth/sessions")
+
+
+def another_password(browser):
+    new = "another good password"
+    return browser.submit("/auth/password", old_password=PASSWORD, password=new, password2=new)
+
+
+@pytest.mark.parametrize("end", [end_others, another_password])
+def test_copies_of_cookies_end_with_all_other_sessions(as_kept_bob, end):
+    copies = copied(as_kept_bob)
+
+    assert end(as_kept_bob).status_code == 303
+
+    assert not any(signed_in(copy) for copy in copies)
+    assert signed_in(as_kept_bob)
+    assert signed_in(reopened(as_kept_bob))
+
+
+def test_a_session_that_is_not_kept_goes_on_alone_without_being_kept(as_bob):
+    end_others(as_bob)
+
+    assert signed_in(as_bob)
+    assert as_bob.get_cookie(KEPT) is None
+    assert Session.get().remember_digest is None
 
 
 def test_being_remembered_is_extended_by_coming_back(as_kept_bob):

@@ -91,6 +91,9 @@ MADE = {  # how an action is put together, where the code does not name it -> al
     "f'{claim.kind}.accept'": [f"{kind}.accept" for kind in Claim.FOR_ADMINISTRATORS + Claim.FOR_ONESELF],
     "f'{claim.kind}.refuse'": [f"{kind}.refuse" for kind in Claim.FOR_ADMINISTRATORS + Claim.FOR_ONESELF],
     "f'{claim.kind}.withdraw'": [f"{kind}.withdraw" for kind in Claim.FOR_ADMINISTRATORS],
+    "f'{other.kind}.{SETTLES[status]}'": [
+        "profile.refuse", "co_speaker.accept", "co_speaker.withdraw", "invitation.withdraw",
+    ],
     """f"talk.{act.__name__.removesuffix('_softly')}\"""": [
         "talk.publish", "talk.unpublish", "talk.delete", "talk.restore",
     ],

@@ -4,12 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from calling import basic, call
+from conftest import PASSWORD
 from flask_login import login_user
 from written import a_talk
 
 import main
-from models import AuditEvent, Tag, User, utcnow
-from talks import audit
+from models import AuditEvent, OutboxMail, Tag, User, utcnow
+from talks import account_mail, accounts, audit
 
 SECRET = "hunter2 hunter2"
 THING = Tag(name="Maps")
@@ -134,3 +136,58 @@ def test_a_row_stays_when_its_actor_is_gone(talk, bob):
 
     row = AuditEvent.get()
     assert (row.actor, row.actor_name) == (None, "bob")
+
+
+def last():
+    """(action, username of who did it, kind and id of what it was done to, door) of the newest row."""
+    row = AuditEvent.select().order_by(AuditEvent.id.desc()).get()
+    return row.action, row.actor_name, row.object_kind, row.object_id, row.door
+
+
+def test_an_account_made_by_command_is_noted(database, monkeypatch):
+    monkeypatch.setenv("TALKS_PASSWORD", PASSWORD)
+    main.app.test_cli_runner().invoke(args=["adduser", "bob@example.org", "bob"])
+    database.connect(reuse_if_open=True)
+
+    assert last() == ("user.create", "", "user", User.get().id, "command")
+
+
+def test_the_first_administrator_is_noted(client, database):
+    address = f"/auth/setup/{accounts.setup_token(main.app.secret_key)}"
+    twice = {"password": PASSWORD, "password2": PASSWORD}
+    client.submit(address, username="carol", email="carol@example.org", **twice)
+
+    row = AuditEvent.get(AuditEvent.action == "user.create")
+    assert (row.actor, row.door) == (User.get(), "page")
+
+
+def test_asking_for_a_reset_is_noted_without_the_address(client, bob):
+    client.submit("/auth/reset", email=bob.email)
+    assert last() == ("user.ask_reset", "", "user", bob.id, "page")
+
+    client.submit("/auth/reset", email="nobody@example.org")
+    assert last() == ("user.ask_reset", "", "site", None, "page")
+    assert "example.org" not in str(list(AuditEvent.select().dicts()))
+
+
+def test_keeping_the_address_is_noted(as_bob, bob):
+    as_bob.submit("/auth/email/keep", page="/auth/account")
+
+    assert last() == ("user.keep_address", "bob", "user", bob.id, "page")
+
+
+def test_a_token_of_the_api_is_noted_by_both_doors(as_bob, bob):
+    call("GET", "/token", headers=basic(bob.email))
+    assert last() == ("user.api_token", "bob", "user", bob.id, "api")
+
+    as_bob.submit("/auth/token", page="/auth/account")
+    assert last() == ("user.api_token", "bob", "user", bob.id, "page")
+
+
+def test_a_mail_that_is_sent_again_is_noted(as_carol, carol):
+    account_mail.tell(carol, "password_changed")
+    OutboxMail.update(failed_at=utcnow()).execute()
+
+    as_carol.submit(f"/mailbox/{OutboxMail.get().id}/again", page="/mailbox")
+
+    assert last() == ("mail.again", "carol", "outbox_mail", OutboxMail.get().id, "page")

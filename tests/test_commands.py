@@ -15,7 +15,7 @@ from written import a_talk
 
 import main
 import models
-from models import User
+from models import Alias, User
 from talks import passwords, second_factor
 
 ROOT = Path(main.__file__).parent
@@ -174,6 +174,12 @@ def test_a_taken_name_adds_nobody_in_any_letter_case(flask, bob, username):
     assert User.select().count() == 1
 
 
+def test_a_name_that_leads_to_somebody_adds_nobody(flask, bob):
+    Alias.create(user=bob, name="robert", key="robert")
+
+    refused(flask("adduser", "other@example.org", "Robert", TALKS_PASSWORD=PASSWORD), "Robert is taken.")
+
+
 @pytest.mark.parametrize("email", ["bob@example.org", "BOB@EXAMPLE.ORG"])
 def test_a_taken_address_adds_nobody_in_any_letter_case(flask, bob, email):
     refused(flask("adduser", email, "other", TALKS_PASSWORD=PASSWORD), "bob@example.org has an account")
@@ -183,8 +189,15 @@ def test_a_taken_address_adds_nobody_in_any_letter_case(flask, bob, email):
 @only_sqlite
 @pytest.mark.parametrize(
     ("password", "said"),
-    [("", "1 to 1024"), ("x" * 1025, "1 to 1024"), ("\udcff", "not UTF-8")],
-    ids=["empty", "too long", "bytes that are no text"],
+    [
+        ("", "at least 10"),
+        ("short", "at least 10"),
+        ("x" * 1025, "at most 1,024"),
+        ("password123", "Attackers try this"),
+        ("bob@example.org", "Others know this"),
+        ("\udcff", "not UTF-8"),
+    ],
+    ids=["empty", "short", "too long", "common", "the address", "bytes that are no text"],
 )
 def test_a_password_that_cannot_be_one_adds_nobody(flask, monkeypatch, password, said):
     monkeypatch.setenv("TALKS_PASSWORD", password)

@@ -14,6 +14,7 @@ from written import a_talk
 import main
 from models import (
     FORMER_MEMBER,
+    TABLES,
     AuditEvent,
     Claim,
     Comment,
@@ -27,7 +28,7 @@ from models import (
     User,
     utcnow,
 )
-from talks import accounts, avatars, claims, departure, invitations, publishing, rights
+from talks import account_mail, accounts, avatars, claims, departure, invitations, publishing, rights
 from talks.profiles import profile_named
 from talks.purge import purge
 
@@ -161,6 +162,19 @@ def test_other_mail_to_the_address_is_not_sent(ada, bob, leave):
     assert MailAddress.select().count() == Muted.select().count() == 0
 
 
+def test_the_address_is_nowhere_afterwards(as_bob, bob, post):
+    as_bob.submit("/auth/email", email="new@example.org", password=PASSWORD)
+    as_bob.submit(post.link("new@example.org"))
+    account_mail.tell(User.get_by_id(bob.id), "password_changed")
+    OutboxMail.update(failed_at=utcnow(), claimed_at=utcnow()).where(OutboxMail.sent_at.is_null()).execute()
+    delete(as_bob)
+    assert post()
+
+    tables = [row for model in TABLES for row in model.select().dicts()]
+    assert "new@example.org" not in str(tables)
+    assert "bob@example.org" not in str(list(AuditEvent.select().dicts()))
+
+
 def test_the_address_is_free_again(ada, leave):
     leave(ada)
 
@@ -262,12 +276,23 @@ def test_what_was_decided_stays_so_and_names_nobody(bob, ada, leave, status, kee
     assert (Comment.get().status, Comment.get().author) == (status, None)
 
 
-def test_what_the_address_wrote_as_a_visitor_names_it_no_more(ada, bob, leave):
-    a_comment(a_talk(ada, status="published"), author_email=bob.email, author_name="Bobby", notify=True)
-    leave(bob)
+@pytest.mark.parametrize(("keeps", "status", "count"), [(True, "approved", 1), (False, "deleted", 0)])
+def test_what_the_address_wrote_as_a_visitor_is_treated_alike(ada, bob, leave, keeps, status, count):
+    talk = a_talk(ada, status="published")
+    a_comment(talk, author_email=bob.email, author_name="Bobby", network="here", notify=True)
+    leave(bob, keeps_words=keeps)
 
     comment = Comment.get()
-    assert (comment.author_name, comment.author_email, comment.notify) == ("Bobby", None, False)
+    assert (comment.status, comment.author_name, comment.author_email) == (status, FORMER_MEMBER, None)
+    assert (comment.network, comment.notify) == ("", False)
+    assert Talk.get().comment_count == count
+
+
+def test_what_a_visitor_wrote_under_an_address_that_is_not_confirmed_is_not_theirs(ada, bob, leave):
+    a_comment(a_talk(ada, status="published"), author_email="eve@example.org", author_name="Eve")
+    leave(User.create(username="eve", new_email="eve@example.org", password_hash=bob.password_hash))
+
+    assert (Comment.get().author_name, Comment.get().author_email) == ("Eve", "eve@example.org")
 
 
 def test_invitations_to_the_address_name_it_no_more(ada, carol, leave):

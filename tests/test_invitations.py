@@ -138,10 +138,12 @@ def test_it_works_on_a_site_for_members(client, lovelace, invited, monkeypatch):
         ({"password": "short", "password2": "short"}, "Use at least 10 characters."),
         ({"password": PASSWORD, "password2": "another battery"}, "not the same"),
         ({"password": "ada lovelace", "password2": "ada lovelace"}, "Others know this of you"),
+        ({"password": "a grand meetup", "password2": "a grand meetup"}, "Others know this of you"),
         ({}, "Choose a password."),
     ],
 )
-def test_a_bad_password_makes_no_account(client, lovelace, invited, values, said):
+def test_a_bad_password_makes_no_account(client, lovelace, invited, values, said, monkeypatch):
+    monkeypatch.setitem(main.app.config, "SITE_NAME", "A Grand Meetup")
     answer = client.submit(link(invited), **values)
 
     assert answer.status_code == 422 and said in answer.text
@@ -200,12 +202,14 @@ def test_a_profile_that_became_somebodys_is_not_given(client, carol, bob, lovela
 
     assert client.get(link(invited)).status_code == 410
     assert Claim.get_by_id(invited.id).status == "withdrawn"
+    assert AuditEvent.get(AuditEvent.action == "invitation.withdraw").object_id == lovelace.id
 
 
 def test_who_asked_for_the_profile_is_told_no(client, bob, lovelace, invited):
     claim = claims.ask_for_profile(bob, lovelace, "")
     client.submit(link(invited), **GOOD)
 
+    assert AuditEvent.get(AuditEvent.action == "profile.refuse").object_id == lovelace.id
     assert Claim.get_by_id(claim.id).status == "refused"
     assert OutboxMail.select().where(OutboxMail.to_email == bob.email).exists()
 

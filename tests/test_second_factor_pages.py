@@ -312,11 +312,14 @@ def test_looking_at_pages_changes_nothing(sure, writes):
 def test_who_sets_it_up_stays_signed_in_and_others_do_not(sure, client, bob):
     other = main.app.test_client()
     other.sign_in(bob)
+    copy = main.app.test_client()
     sure.submit(f"{APP}/new", page=SETTINGS)
+    copy.set_cookie("talks", sure.get_cookie("talks").value)
     sure.submit(APP, code=code_of(second_factor.pending_app(bob)))
 
     assert signed_in(sure)
     assert not signed_in(other)
+    assert not signed_in(copy)
 
 
 def test_new_recovery_codes_are_shown_once(sure, bob):

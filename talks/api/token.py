@@ -16,6 +16,6 @@ def get_token():
         raise identity.refused("Send your e-mail and password by HTTP Basic; a token cannot get a token.")
     user = identity.by_password(sent.username, sent.password)
     return {
-        "token": accounts.api_token(current_app.secret_key, user),
+        "token": accounts.issue_api_token(current_app.secret_key, user),
         "expiration": accounts.API_SECONDS,
     }

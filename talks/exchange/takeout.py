@@ -131,10 +131,7 @@ def talks(user):
 
 def comments(user):
     columns = "id", "number", "body", "created_at", "edited_at", "status", "notify"
-    own = Comment.author == user
-    if user.email and user.confirmed_at:
-        own |= Comment.author.is_null() & (Comment.author_email == user.email)
-    rows = Comment.select(Comment, Talk.id, Talk.title).join(Talk).where(own)
+    rows = Comment.select(Comment, Talk.id, Talk.title).join(Talk).where(Comment.is_by(user))
     for comment in every(rows, Comment.id):
         yield chosen(comment, *columns) | {
             "name": comment.author_name, "as_visitor": comment.author_id is None,

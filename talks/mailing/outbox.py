@@ -22,6 +22,7 @@ PAUSES = (1, 3, 10, 30, 60, 180, *[360] * 7)  # minutes before each further try:
 CLAIM_SECONDS = 60  # without a sign of life a claim is void; more than one step with the server takes
 RENEW_SECONDS = 10
 LOST_IN_A_ROW = 3  # mails at which the connection broke: the server is in trouble, not the mail
+LAST_KIND = "account_deleted"  # after it nothing of its address is left here
 ERROR_LENGTH = OutboxMail.error.max_length
 
 
@@ -68,7 +69,7 @@ class Flush:
             elif message := built(mail):
                 self.sender.send(message, sender_address(), for_the_wire(mail.to_email))
                 # Whoever has claimed it meanwhile: it went.
-                OutboxMail.update(sent_at=utcnow(), error="").where(OutboxMail.id == mail.id).execute()
+                self.note_sent(mail)
                 self.lost, self.done["sent"] = 0, self.done["sent"] + 1
             else:
                 OutboxMail.delete().where(OutboxMail.id == mail.id).execute()
@@ -84,6 +85,14 @@ class Flush:
         except Exception as error:  # one mail that cannot be built must not keep the others
             current_app.logger.exception("A mail of the outbox could not be built")
             self.try_later(mail, reason(error))
+
+    def note_sent(self, mail):
+        """Keep that it went, for a while; of who has left no address is kept."""
+        same = OutboxMail.id == mail.id
+        if mail.kind == LAST_KIND:
+            OutboxMail.delete().where(same).execute()
+        else:
+            OutboxMail.update(sent_at=utcnow(), error="").where(same).execute()
 
     def postpone(self, mails, said):
         """No connection: mail that was never tried goes on collecting meanwhile."""

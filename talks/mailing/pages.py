@@ -21,8 +21,8 @@ from flask import (
 )
 from peewee import JOIN
 
-from models import Muted, OutboxMail, Talk
-from talks import tokens
+from models import Muted, OutboxMail, Talk, database
+from talks import audit, tokens
 from talks.accounts import administrators_only
 from talks.mailing.kinds import KINDS
 from talks.mailing.messages import read_unsubscribe_token
@@ -69,7 +69,7 @@ def confirm_mail(token):
 
 
 def bad_link(error):
-    abort(410 if isinstance(error, tokens.TokenExpired) else 404, f"{error} Nothing was changed.")
+    abort(error.status, f"{error} Nothing was changed.")
 
 
 @bp.get("/mailbox")
@@ -106,7 +106,9 @@ def send_again(mail_id):
     mail = OutboxMail.get_or_none(OutboxMail.id == mail_id, OutboxMail.failed_at.is_null(False))
     if mail is None:
         abort(404)
-    mail.try_anew()
+    with database.atomic():
+        mail.try_anew()
+        audit.record("mail.again", mail, kind=mail.kind)
     flash("It is tried again with the next mail.", "success")
     return redirect(url_for(".mailbox"), 303)
 
