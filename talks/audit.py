@@ -19,7 +19,7 @@ NAMES = ("title", "username", "name")  # the first that a row has is what people
 
 
 def record(action, thing, by=None, **details):
-    """Note that `action` ("comment.approve") was done to the row `thing`.
+    """Note that `action` ("comment.approve") was done to the row `thing`; None: to the site itself.
 
     Call it in the transaction of the act. `by` is who did it; None is who is signed in, else a visitor or a
     command. From which network, and by which door, is taken from the request. `details` say what changed:
@@ -28,7 +28,7 @@ def record(action, thing, by=None, **details):
     actor = by or signed_in()
     return AuditEvent.create(
         action=action, details=plain(details), actor=actor, actor_name=actor.username if actor else "",
-        object_kind=type(thing)._meta.table_name, object_id=thing.id,
+        object_kind=type(thing)._meta.table_name if thing else "site", object_id=thing and thing.id,
         object_name=called(thing), door=door(),
         network=networks.of_request() if has_request_context() else "",
     )  # fmt: skip
