@@ -813,7 +813,34 @@ class Moderated:
         return [found[id_] for id_ in ids if id_ in found]
 
 
-class Comment(Moderated, BaseModel):
+class UnderTalk(Moderated):
+    """What stands under a talk: who decides about the questions of that talk decides about it."""
+
+    @classmethod
+    def those_waiting(cls, user, own, *waiting):
+        """Ids and times of those for which `waiting` holds and about which `user` decides (a query).
+
+        `own`: only under the talks of `user`, also for an administrator.
+        Reads no more than that, however much waits elsewhere. SQLite has no statistics, but keeps the order
+        of a CROSS JOIN; and MariaDB would ask a UNION in IN (…) again for each row.
+        """
+        columns = cls.select(cls.id, cls.created_at)
+        if user.may_administrate and not own:
+            deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
+            return columns.where(*waiting, cls.talk.not_in(deleted))
+        talks = Talk.ids_moderated_by(user).alias("talks")
+        return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, *waiting)
+
+    def decided_by(self, user):
+        """Whether `user` decides about this."""
+        if self.talk is None:
+            return False
+        if self.talk.speakers is None:
+            Talk.attach_speakers([self.talk])
+        return self.talk.moderated_by(user)
+
+
+class Comment(UnderTalk, BaseModel):
     """One question or remark under a talk."""
 
     KIND = "comment"
@@ -871,21 +898,11 @@ class Comment(Moderated, BaseModel):
 
     @classmethod
     def for_moderation(cls, user, reported=False, own=False):
-        """Ids and times of what waits for `user`: not decided yet, or reported since. See `whole` (a query).
-
-        `own`: only under the talks of `user`, also for an administrator.
-        Reads no more than that, however much waits elsewhere. SQLite has no statistics, but keeps the order
-        of a CROSS JOIN; and MariaDB would ask a UNION in IN (…) again for each comment.
-        """
+        """Ids and times of what waits for `user`: not decided yet, or `reported` since (a query)."""
         waiting = cls.status == "pending"
         if reported:  # compared, as no index of SQLite serves IS NOT NULL; and only that index may serve
             waiting = (cls.reported_at > LONG_AGO) & (fn.COALESCE(cls.status, "") == "approved")
-        columns = cls.select(cls.id, cls.created_at, cls.reported_at)
-        if user.may_administrate and not own:
-            deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
-            return columns.where(waiting, cls.talk.not_in(deleted))
-        talks = Talk.ids_moderated_by(user).alias("talks")
-        return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, waiting)
+        return cls.those_waiting(user, own, waiting).select_extend(cls.reported_at)
 
     @classmethod
     def is_by(cls, user):
@@ -918,12 +935,6 @@ class Comment(Moderated, BaseModel):
 
     def changed_by(self, status):
         return {"reported_at": None} if status == "approved" else {}  # others keep it: undone, it waits again
-
-    def decided_by(self, user):
-        """Whether `user` decides about this comment."""
-        if self.talk.speakers is None:
-            Talk.attach_speakers([self.talk])
-        return self.talk.moderated_by(user)
 
     def mark_reported(self, yes):
         """Let it wait once more although it is shown, or no longer. False if nothing changed."""

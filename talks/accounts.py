@@ -1,6 +1,5 @@
 """Signing in and out, and the first administrator."""
 
-import hmac
 import re
 from functools import wraps
 
@@ -9,7 +8,17 @@ from flask_login import current_user, login_required
 
 from forms import as_stored
 from models import User, database, utcnow
-from talks import audit, half_sessions, passwords, refusals, second_factor, sessions, tokens, waits
+from talks import (
+    audit,
+    half_sessions,
+    passwords,
+    refusals,
+    second_factor,
+    sessions,
+    tokens,
+    user_tokens,
+    waits,
+)  # fmt: skip
 from talks.account_forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from talks.networks import keyed, network, of_request
 from talks.waits import TooManyAttempts
@@ -75,7 +84,7 @@ def is_password_of(user, password):
 
 def api_token(secret, user):
     """What stands for `user` in the API, for API_SECONDS or until the password or the sessions change."""
-    return tokens.sign(secret, "api", [user.id, _fingerprint(secret, user)])
+    return user_tokens.sign(secret, "api", user)
 
 
 def issue_api_token(secret, user):
@@ -86,16 +95,8 @@ def issue_api_token(secret, user):
 
 def user_of_api_token(secret, token):
     """Whose token this is. Raises TokenError."""
-    user_id, fingerprint = tokens.read(secret, "api", token, API_SECONDS)
-    user = User.get_or_none(User.id == user_id, User.is_active)
-    if user is None or not hmac.compare_digest(fingerprint, _fingerprint(secret, user)):
-        raise tokens.TokenInvalid
+    (user,) = user_tokens.read(secret, "api", token, API_SECONDS)
     return user
-
-
-def _fingerprint(secret, user):
-    """Changes when the password does, and when all sessions are ended; says nothing about either."""
-    return keyed(secret, f"{user.id} {user.password_hash} {user.session_epoch}")[:16]
 
 
 def create_account(

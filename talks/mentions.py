@@ -4,15 +4,15 @@ Who decides about the questions of that talk decides: not who decides about the 
 same queue, by the same verbs: so a mention is a row of its own to them, although it is some columns of Entry.
 """
 
-from peewee import JOIN, ForeignKeyField, Join
+from peewee import JOIN, ForeignKeyField
 
-from models import BaseModel, Entry, Moderated, Talk, User, with_author_and_talk
+from models import BaseModel, Entry, Talk, UnderTalk, User, with_author_and_talk
 from talks.fields import CharField, TextField, UTCDateTimeField
 
 MOST_SHOWN = 20  # under one talk: its page stays a page
 
 
-class Mention(Moderated, BaseModel):
+class Mention(UnderTalk, BaseModel):
     """A second look at the rows of Entry. `status` is pending, approved or rejected; "" without a talk."""
 
     KIND = "mention"
@@ -40,14 +40,8 @@ class Mention(Moderated, BaseModel):
 
     @classmethod
     def for_moderation(cls, user, own=False):
-        """Ids and times of what waits for `user`, of entries that everybody reads; `own` as in Comment."""
-        waiting = cls.status == "pending", cls.entry_status == "approved"
-        columns = cls.select(cls.id, cls.created_at)
-        if user.may_administrate and not own:
-            deleted = Talk.select(Talk.id).where(Talk.status == "deleted")
-            return columns.where(*waiting, cls.talk.not_in(deleted))
-        talks = Talk.ids_moderated_by(user).alias("talks")
-        return columns.from_(Join(talks, cls, JOIN.CROSS)).where(cls.talk == talks.c.talk_id, *waiting)
+        """Ids and times of what waits for `user`, of entries that everybody reads (a query)."""
+        return cls.those_waiting(user, own, cls.status == "pending", cls.entry_status == "approved")
 
     @classmethod
     def under(cls, talk, moderates):
@@ -59,11 +53,3 @@ class Mention(Moderated, BaseModel):
             User, JOIN.LEFT_OUTER, on=cls.author
         )
         return rows.where(*there).order_by(cls.created_at.desc(), cls.id.desc()).limit(MOST_SHOWN)
-
-    def decided_by(self, user):
-        """Whether `user` decides about this: who decides about the questions under its talk."""
-        if self.talk is None:
-            return False
-        if self.talk.speakers is None:
-            Talk.attach_speakers([self.talk])
-        return self.talk.moderated_by(user)

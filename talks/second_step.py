@@ -15,7 +15,7 @@ from flask_login import current_user
 
 from talks import accounts, half_sessions, passkeys, second_factor, tokens, waits
 from talks.account_forms import CodeForm, PasskeyAnswerForm, RecoveryCodeForm
-from talks.networks import keyed, network
+from talks.networks import keyed, of_request
 from talks.wording import count
 
 FORMS = {"code": CodeForm, "recovery_code": RecoveryCodeForm, "passkey": PasskeyAnswerForm}
@@ -28,12 +28,13 @@ WRONG = {
 bp = Blueprint("second_step", __name__, url_prefix="/auth/second-factor")
 
 
-def accept(user, kind, sent, party, kept, secret, address):
-    """Whether `sent`, of a kind in WRONG, is right; then it is used up.
+def accept(user, kind, sent):
+    """Whether `sent` from this browser, of a kind in WRONG, is right; then it is used up.
 
     Every try is counted before it is looked at: raises waits.TooManyAttempts. Raises passkeys.Refused.
     """
-    account, here = keyed(secret, f"second factor of {user.id}"), keyed(secret, network(address))
+    secret, here = current_app.secret_key, of_request()
+    account = keyed(secret, f"second factor of {user.id}")
     attempts = [waits.reserve(account, here, lambda: waits.has_entered_from(user.email, here))]
     if kind == "code":
         # Six digits can be guessed from many networks; the rest cannot, and always lets the owner in.
@@ -42,7 +43,7 @@ def accept(user, kind, sent, party, kept, secret, address):
     elif kind == "recovery_code":
         done = second_factor.take_recovery_code(user, sent)
     else:
-        done = passkeys.accept(user, sent, party, kept)
+        done = passkeys.accept(user, sent, this_site(), session)
     if done:
         for attempt in attempts:
             attempt.forgive()
@@ -67,8 +68,7 @@ def answer():
         return page(user, forms, kind, 422)
     field, status, headers = forms[kind][kind], 422, {}
     try:
-        given = field.data, this_site(), session, current_app.secret_key, request.remote_addr
-        if accept(user, kind, *given):
+        if accept(user, kind, field.data):
             answer = accounts.welcome(user, remembered, target)
             if kind == "recovery_code":
                 flash(said_of_codes(second_factor.factors_of(user).codes_left), "info")

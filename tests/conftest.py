@@ -18,19 +18,23 @@ os.environ["DATABASE_URL"] = "sqlite:///:memory:"
 
 import install  # noqa: E402
 import live  # noqa: E402
+import panelling  # noqa: E402
 import posted  # noqa: E402
 import pytest  # noqa: E402
 import servers  # noqa: E402
 from flask.testing import FlaskClient  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+from live import TOKEN  # noqa: E402
 from peewee import SqliteDatabase  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
+from written import a_talk  # noqa: E402
 
 import main  # noqa: E402
 import models  # noqa: E402
 from talks import accounts, comment_pages, demo, passwords, previews  # noqa: E402
 from talks.allowances import Allowance  # noqa: E402
 from talks.databases import Postgresql, open_database  # noqa: E402
+from talks.profiles import profile_named  # noqa: E402
 
 # Machines are noisy: no example fails for being slow. What lands is judged by the same examples everywhere;
 # `make soak` looks for new ones, and tries many more.
@@ -43,7 +47,6 @@ settings.load_profile("soak" if os.environ.get("TALKS_SOAK") == "1" else "quick"
 
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it takes more time than most tests
-TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
 def pytest_collection_finish():
@@ -86,6 +89,10 @@ class Browser(FlaskClient):
         with self.session_transaction() as kept:
             kept["_user_id"] = token
         return self
+
+
+def signed_in(browser):
+    return browser.get("/profile").status_code == 200
 
 
 main.app.test_client_class = Browser
@@ -282,6 +289,26 @@ def carol(database):
 
 
 @pytest.fixture
+def eve(database):
+    """Eve speaks, too."""
+    return person("eve", is_speaker=True)
+
+
+@pytest.fixture
+def lovelace(database):
+    """The profile that an archive made, with a talk."""
+    profile = profile_named("Ada Lovelace")
+    a_talk(title="Engines", speakers=[profile], status="published")
+    return models.User.get_by_id(profile.id)
+
+
+@pytest.fixture
+def stocked(carol, ada, bob):
+    """Rows in every table of the panel."""
+    return panelling.stock(ada, bob, carol)
+
+
+@pytest.fixture
 def as_ada(client, ada):
     return client.let_in(ada)
 
@@ -289,6 +316,13 @@ def as_ada(client, ada):
 @pytest.fixture
 def as_bob(database, bob):
     return main.app.test_client().let_in(bob)
+
+
+@pytest.fixture
+def sure(as_bob):
+    """Bob's browser, which has sent the password again."""
+    as_bob.submit("/auth/reauthenticate", password=PASSWORD)
+    return as_bob
 
 
 @pytest.fixture

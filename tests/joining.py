@@ -1,6 +1,7 @@
 """Somebody who registers, for tests of what follows."""
 
 from conftest import PASSWORD
+from itsdangerous import TimestampSigner
 
 import main
 from models import User
@@ -23,3 +24,9 @@ def registered(client=None, **values):
 
 def eve():
     return User.get(User.username == "eve")
+
+
+def later(seconds, monkeypatch):
+    """Let so many seconds pass for what is signed."""
+    now = TimestampSigner("x").get_timestamp()
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: now + seconds)

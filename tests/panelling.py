@@ -4,7 +4,7 @@ import re
 from datetime import date
 from html import unescape
 
-from conftest import TOKEN
+from live import TOKEN
 from written import a_talk
 
 import main

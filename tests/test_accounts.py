@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from calling import basic, call
-from conftest import PASSWORD, only_sqlite
+from conftest import PASSWORD, only_sqlite, signed_in
 from hypothesis import example, given
 from hypothesis import strategies as st
 from posted import counted
@@ -30,10 +30,6 @@ def impatient(hasher, client, bob):
         client.sign_in(bob, password="wrong")
     hasher.verified = 0
     return client
-
-
-def signed_in(browser):
-    return browser.get("/profile").status_code == 200
 
 
 def submit_from(browser, network, **values):

@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from conftest import PASSWORD, only_sqlite
+from conftest import PASSWORD, only_sqlite, signed_in
 
 import main
 from models import AuditEvent, Session, User, utcnow
@@ -15,10 +15,6 @@ READING_PAGES = [
     "/", "/events", "/tags", "/speakers", "/about", "/help", "/user/ada", "/talk/1", "/event/meeting",
     "/tag/python", "/nowhere",
 ]  # fmt: skip
-
-
-def signed_in(browser):
-    return browser.get("/profile").status_code == 200
 
 
 def set_cookie(answer, name="talks"):

@@ -10,7 +10,7 @@ import pytest
 from conftest import PASSWORD, TOKEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from panelling import VIEWS, stock, view_of
+from panelling import VIEWS, view_of
 from written import a_talk
 
 import main
@@ -27,11 +27,6 @@ RULES = [rule for rule in main.app.url_map.iter_rules() if rule.rule.startswith(
 ADDRESSES = sorted(re.sub(r"<(?:path:)?(\w+)>", lambda found: VALUES[found[1]], rule.rule) for rule in RULES)
 GOT = [address for address in ADDRESSES if not address.endswith(("/delete/", "/action/"))]
 POSTED = [address for address in ADDRESSES if address.endswith(("/delete/", "/action/", "/new/", "/edit/"))]
-
-
-@pytest.fixture
-def stocked(carol, ada, bob):
-    return stock(ada, bob, carol)
 
 
 @pytest.fixture

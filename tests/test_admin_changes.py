@@ -4,17 +4,12 @@ import re
 from html import unescape
 
 import pytest
-from panelling import form_at, noted, remove, said, send, stock, tick, trail
+from panelling import form_at, noted, remove, said, send, tick, trail
 from written import a_talk
 
 import main
 from models import Comment, Entry, Event, OutboxMail, Session, Tag, Talk, User
 from talks import audit, catalogue, moderation, publishing
-
-
-@pytest.fixture
-def stocked(carol, ada, bob):
-    return stock(ada, bob, carol)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask_admin.model import BaseModelView
-from panelling import VIEWS, said, send, stock, view_of
+from panelling import VIEWS, said, send, view_of
 
 import main
 from models import Claim, Tag, User
@@ -17,12 +17,6 @@ from talks import audit
 from talks.mailing.kinds import KINDS as mail_kinds
 from talks.moderation import DONE, KINDS
 from talks.panel import words
-
-
-@pytest.fixture
-def stocked(carol, ada, bob):
-    return stock(ada, bob, carol)
-
 
 # After a change
 

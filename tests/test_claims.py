@@ -15,14 +15,6 @@ from talks.profiles import profile_named
 WORDS = "My page is https://ada.example, it names this account."
 
 
-@pytest.fixture
-def lovelace(database):
-    """The profile that an archive made, with a talk."""
-    profile = profile_named("Ada Lovelace")
-    a_talk(title="Engines", speakers=[profile], status="published")
-    return User.get_by_id(profile.id)
-
-
 def mails():
     """[(to, subject)] of what waits."""
     return [

@@ -34,12 +34,6 @@ from talks.purge import purge
 
 
 @pytest.fixture
-def eve(database):
-    """Eve speaks, too."""
-    return person("eve", is_speaker=True)
-
-
-@pytest.fixture
 def leave(folder):  # noqa: F811
     return lambda user, **choices: departure.leave(user, folder, **choices)
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from conftest import person
 from departing import days_later, delete
 from written import a_talk, names_of
 
@@ -11,12 +10,6 @@ from models import Alias, Claim, OutboxMail, Talk, TalkSpeaker, User, utcnow
 from talks import claims, departure, merging
 from talks.profiles import profile_named
 from talks.purge import purge
-
-
-@pytest.fixture
-def eve(database):
-    """Eve speaks, too."""
-    return person("eve", is_speaker=True)
 
 
 @pytest.fixture

@@ -172,38 +172,10 @@ class World:
         publishing.save(None, VALUES | {"title": "Another talk"}, people["speaker"], "published")
         talk = publishing.save(None, VALUES | {"title": "The talk"}, owner, talk_status)
         Talk.update(thumbnail_at=utcnow()).execute()
-        comment = a_comment(talk, author=owner, status=status)
-        waiting_one = a_comment(talk)
-        entry = Entry.create(
-            author=owner, title="The entry", title_key="the entry", body="x", body_html="<p>x</p>",
-            status=status, talk=talk, talk_status="pending",
-        )  # fmt: skip
-        profile = User.create(username="lovelace", name="Ada Lovelace")
-        waiting = User.create(username="wanda", name="Wanda", new_email="wanda@example.org")
-        invited = Claim.create(kind="invitation", profile=profile, email="lovelace@example.org")
-        asked = Claim.create(kind="owner", user=owner, talk=talk)
-        passkey = Credential.create(user=owner, kind="passkey", key="key", confirmed_at=utcnow())
-        second_factor.make_codes(owner)
-        failed = OutboxMail.create(
-            message_id="m", kind="comment_waits", to_email=owner.email, due_at=utcnow(), failed_at=utcnow()
-        )
-        Session.begin(owner, remembered=False)
-        self.named = {
-            "talk_id": talk.id, "comment_id": comment.id, "entry_id": entry.id, "claim_id": asked.id,
-            "credential_id": passkey.id, "mail_id": failed.id, "session_id": Session.get().id,
-        }  # fmt: skip
+        self.named = {"talk_id": talk.id} | written(talk, owner, status) | held(talk, owner)
+        self.tokens = mailed(talk, owner)
         self.cookies = {who: Session.begin(user, remembered=False) for who, user in people.items()}
         self.bearers = {who: bearer(user) for who, user in people.items()}
-        secret = main.app.secret_key
-        self.tokens = {
-            "registration.confirm_link": registration.confirm_token(secret, waiting.id, waiting.new_email),
-            "recovery.reset_link": tokens.sign(secret, "reset_password", [owner.id, owner.reset_serial]),
-            "accounts.setup": accounts.setup_token(secret),
-            "claims.invitation": tokens.sign(secret, "invitation", invited.id),
-            "moderation_links.by_mail": notifications.moderate_token(secret, waiting_one.id, owner.id),
-            "mailing.stop_mail": messages.unsubscribe_token(secret, owner.email, talk.id),
-            "mailing.confirm_mail": messages.confirm_token(secret, "vera@example.org"),
-        }
 
     def address(self, rule):
         """The address of a rule that names what is here."""
@@ -211,6 +183,48 @@ class World:
         named |= OTHERWISE.get(rule.endpoint, {})
         urls = main.app.url_map.bind("localhost")
         return urls.build(rule.endpoint, {name: named[name] for name in rule.arguments})
+
+
+def written(talk, owner, status):
+    """What `owner` wrote under the talk, as names in addresses."""
+    comment = a_comment(talk, author=owner, status=status)
+    entry = Entry.create(
+        author=owner, title="The entry", title_key="the entry", body="x", body_html="<p>x</p>",
+        status=status, talk=talk, talk_status="pending",
+    )  # fmt: skip
+    return {"comment_id": comment.id, "entry_id": entry.id}
+
+
+def held(talk, owner):
+    """What else is the owner's, likewise: asked of them, theirs to sign in with, and a mail to them."""
+    asked = Claim.create(kind="owner", user=owner, talk=talk)
+    passkey = Credential.create(user=owner, kind="passkey", key="key", confirmed_at=utcnow())
+    second_factor.make_codes(owner)
+    failed = OutboxMail.create(
+        message_id="m", kind="comment_waits", to_email=owner.email, due_at=utcnow(), failed_at=utcnow()
+    )
+    Session.begin(owner, remembered=False)
+    return {
+        "claim_id": asked.id, "credential_id": passkey.id, "mail_id": failed.id,
+        "session_id": Session.get().id,
+    }  # fmt: skip
+
+
+def mailed(talk, owner):
+    """The tokens in mails, by the endpoint that reads each."""
+    secret = main.app.secret_key
+    profile = User.create(username="lovelace", name="Ada Lovelace")
+    waiting = User.create(username="wanda", name="Wanda", new_email="wanda@example.org")
+    invited = Claim.create(kind="invitation", profile=profile, email="lovelace@example.org")
+    return {
+        "registration.confirm_link": registration.confirm_token(secret, waiting.id, waiting.new_email),
+        "recovery.reset_link": tokens.sign(secret, "reset_password", [owner.id, owner.reset_serial]),
+        "accounts.setup": accounts.setup_token(secret),
+        "claims.invitation": tokens.sign(secret, "invitation", invited.id),
+        "moderation_links.by_mail": notifications.moderate_token(secret, a_comment(talk).id, owner.id),
+        "mailing.stop_mail": messages.unsubscribe_token(secret, owner.email, talk.id),
+        "mailing.confirm_mail": messages.confirm_token(secret, "vera@example.org"),
+    }
 
 
 VALUES = {"event": "Meeting", "tags": ["Map"], "speakers": []}

@@ -6,22 +6,13 @@ from datetime import timedelta
 import mailed
 import pytest
 from conftest import PASSWORD, person
-from written import a_talk
 
 import main
 from models import AuditEvent, Claim, OutboxMail, Session, User, utcnow
 from talks import claims, invitations, tokens
-from talks.profiles import profile_named
 
 ADDRESS = "ada@lovelace.example"
 GOOD = {"password": PASSWORD, "password2": PASSWORD}
-
-
-@pytest.fixture
-def lovelace(database):
-    profile = profile_named("Ada Lovelace")
-    a_talk(title="Engines", speakers=[profile], status="published")
-    return User.get_by_id(profile.id)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from asked import whole
 from browsing import form_of, write
 from conftest import person
 from written import a_talk, names_of
@@ -11,16 +12,6 @@ from written import a_talk, names_of
 from models import Alias, Claim, OutboxMail, Talk, TalkSpeaker, User, utcnow
 from talks import claims, merging, offers, publishing
 from talks.profiles import profile_named
-
-
-@pytest.fixture
-def eve(database):
-    """Eve speaks, too."""
-    return person("eve", is_speaker=True)
-
-
-def whole(talk):
-    return Talk.attach_speakers([Talk.get_by_id(talk.id)])[0]
 
 
 def named(owner, *names, talk=None, **values):

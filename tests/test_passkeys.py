@@ -5,7 +5,6 @@ import time
 
 import pytest
 from authenticator import VERIFIED, Authenticator
-from conftest import PASSWORD
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from test_accounts import at_once
@@ -17,7 +16,7 @@ from talks import passkeys, second_factor
 from talks.passkeys import CHALLENGE, Refused, relying_party
 
 HERE = relying_party("http://localhost/")
-STEP, AGAIN = "/auth/second-factor", "/auth/reauthenticate"
+STEP = "/auth/second-factor"
 SETTINGS, PASSKEYS = f"{STEP}/settings", f"{STEP}/passkeys"
 
 
@@ -40,13 +39,6 @@ def device(bob):
     device = Authenticator()
     added(bob, device, "Blue key")
     return device
-
-
-@pytest.fixture
-def sure(as_bob):
-    """Bob's browser, which has sent the password again."""
-    as_bob.submit(AGAIN, password=PASSWORD)
-    return as_bob
 
 
 def options_of(browser, address, page):

@@ -5,9 +5,8 @@ from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
-from conftest import PASSWORD
-from itsdangerous import TimestampSigner
-from joining import browser
+from conftest import PASSWORD, signed_in
+from joining import browser, later
 from posted import counted
 from recovering import BOB, EMAIL, LOGIN, NEW, PASSWORD_PAGE, RESET, TWICE, has_password, reloaded
 
@@ -16,16 +15,6 @@ from models import AuditEvent, LoginAttempt, OutboxMail, Session, User, utcnow
 from talks import accounts, recovery, registration, waits
 from talks.accounts import api_token, user_of_api_token
 from talks.tokens import TokenError
-
-
-def signed_in(client):
-    return client.get("/profile").status_code == 200
-
-
-def later(seconds, monkeypatch):
-    """Let so many seconds pass for what is signed."""
-    now = TimestampSigner("x").get_timestamp()
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: now + seconds)
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 from conftest import PASSWORD, TOKEN
-from itsdangerous import TimestampSigner
-from joining import EVE, REGISTER, WAITING, browser, eve, registered
+from joining import EVE, REGISTER, WAITING, browser, eve, later, registered
 from posted import counted
 
 import main
@@ -117,12 +116,6 @@ def test_a_link_of_somebody_else_confirms_nothing(client, as_bob, bob, post):
         assert "belongs to another account" in answer.text
     assert eve().confirmed_at is None
     assert User.get_by_id(bob.id).email == bob.email
-
-
-def later(seconds, monkeypatch):
-    """Let so many seconds pass for what is signed."""
-    now = TimestampSigner("x").get_timestamp()
-    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: now + seconds)
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(24 * 3600 - 60, 200), (24 * 3600 + 60, 410)])

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from calling import basic, bearer, call, is_error
-from conftest import PASSWORD
+from conftest import PASSWORD, signed_in
 from itsdangerous import TimestampSigner
 from mailed import files, flush, plain
 from test_second_factor import CODE, code_of, set_up, told
@@ -32,19 +32,8 @@ def half(client, bob, app):
 
 
 @pytest.fixture
-def sure(as_bob):
-    """Bob's browser, which has sent the password again."""
-    as_bob.submit(AGAIN, password=PASSWORD)
-    return as_bob
-
-
-@pytest.fixture
 def strict(monkeypatch):
     monkeypatch.setitem(main.app.config, "REQUIRE_ADMIN_2FA", True)
-
-
-def signed_in(browser):
-    return browser.get("/profile").status_code == 200
 
 
 def wrong(code):

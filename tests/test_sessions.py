@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from conftest import signed_in
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,10 +16,6 @@ from talks.tokens import TokenError
 
 SESSIONS = "/auth/sessions"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:149.0) Gecko/20100101 Firefox/149.0"
-
-
-def signed_in(client):
-    return client.get("/profile").status_code == 200
 
 
 @pytest.fixture
