@@ -153,8 +153,8 @@ ProfileForm = model_form(
     base_class=Form,
     only=("name", "location", "website", "bio"),
     field_args={
-        "name": line(User.name.max_length, required="Tell people your name.", label="Name"),
-        "location": line(User.location.max_length, label="Place"),
+        "name": line(User.name.max_length, one_line, required="Tell people your name.", label="Name"),
+        "location": line(User.location.max_length, one_line, label="Place"),
         "website": line(User.website.max_length, web_address, label="Website"),
         "bio": line(10_000, label="About you"),
     },
