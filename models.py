@@ -37,6 +37,7 @@ from talks.names import fold, fold_tag, slug
 database = DatabaseProxy()  # main.py says which
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 FORMER_MEMBER = "A former member"
+FORMER_PREFIX = "former-"  # of the username that such an account then has
 
 
 def utcnow() -> datetime:

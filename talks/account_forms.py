@@ -9,7 +9,7 @@ from wtforms.validators import EqualTo, InputRequired, Regexp, ValidationError
 from wtfpeewee.orm import model_form
 
 from forms import Form, email_address, line, one_line, web_address
-from models import Credential, User
+from models import FORMER_PREFIX, Credential, User
 from talks import passwords
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -21,15 +21,29 @@ RESERVED = frozenset(
     " nobody noreply null official operator owner postmaster root security site sitemap staff support"
     " sysadmin sysop system talks team undefined unknown user visitor webmaster www".split()
 )
+# Of these, what speaks for the site as a part of a name too: site-admin, moderator2.
+OFFICES = frozenset(
+    "admin administration administrator helpdesk hostmaster moderation moderator operator postmaster root"
+    " security staff support sysadmin sysop webmaster".split()
+)
 LOOK_ALIKES = str.maketrans("01345", "oieas")  # adm1n
 
 
 def not_reserved(form, field):
     """Refuse usernames by which people could be deceived."""
-    plain = re.sub("[._-]", "", field.data.lower())
+    username = field.data.lower()
+    plain = re.sub("[._-]", "", username)
     own = {*RESERVED, re.sub("[^a-z0-9]", "", current_app.config["SITE_NAME"].lower())}
-    if plain in own or plain.translate(LOOK_ALIKES) in own:
+    is_office = any(readings(part) & OFFICES for part in (plain, *re.split("[._-]", username)))
+    if is_office or {plain, plain.translate(LOOK_ALIKES)} & own or username.startswith(FORMER_PREFIX):
         raise ValidationError("That name is kept for the people who run this site. Choose another.")
+
+
+def readings(word):
+    """The words that `word` is taken for: without numbers around it, with letters for digits, of one."""
+    plain = {word, word.rstrip("0123456789"), word.strip("0123456789")}
+    plain |= {reading.translate(LOOK_ALIKES) for reading in plain}
+    return plain | {reading.removesuffix("s") for reading in plain}
 
 
 def hard_to_guess(form, field):
@@ -153,8 +167,8 @@ ProfileForm = model_form(
     base_class=Form,
     only=("name", "location", "website", "bio"),
     field_args={
-        "name": line(User.name.max_length, required="Tell people your name.", label="Name"),
-        "location": line(User.location.max_length, label="Place"),
+        "name": line(User.name.max_length, one_line, required="Tell people your name.", label="Name"),
+        "location": line(User.location.max_length, one_line, label="Place"),
         "website": line(User.website.max_length, web_address, label="Website"),
         "bio": line(10_000, label="About you"),
     },

@@ -8,8 +8,8 @@ import uuid
 
 from models import OutboxMail, utcnow
 
-# kind -> function of (secret, row of the outbox) that gives the token of its link; None: there is nothing to
-# write any more
+# kind -> function of (secret, row of the outbox) that gives the token of its link, or what the templates of
+# that kind make several links of; None: there is nothing to write any more
 LINKS = {}
 
 

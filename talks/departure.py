@@ -10,6 +10,7 @@ from peewee import chunked, fn
 
 from models import (
     FORMER_MEMBER,
+    FORMER_PREFIX,
     Alias,
     Claim,
     Comment,
@@ -147,7 +148,7 @@ def blank(user):
     """Make the row nobody's; returns the username it had."""
     now, username = utcnow(), user.username
     epochs = {"session_epoch": user.session_epoch + 1, "reset_serial": user.reset_serial + 1}
-    values = BLANK | epochs | {"username": f"former-{secrets.token_hex(6)}", "gone_at": now}
+    values = BLANK | epochs | {"username": f"{FORMER_PREFIX}{secrets.token_hex(6)}", "gone_at": now}
     User.update(values).where(User.id == user.id).execute()
     return username
 

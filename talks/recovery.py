@@ -87,14 +87,14 @@ def reset(user, password, network):
     return True
 
 
-def ask_for_address(user, email):
+def ask_for_address(user, email, network):
     """`user` wants another address, which counts once it is confirmed. Raises accounts.Refused."""
     if not waits.take("addresses of", user.id, PER_USER):
         raise accounts.Refused("You have tried several addresses today. Try again tomorrow.", "email")
     with database.atomic():
         User.update(new_email=email).where(User.id == user.id).execute()
         audit.record("user.ask_address", user, by=user)
-        registration.send_link(user.id, email)
+        registration.send_link(user.id, email, network)
 
 
 @bp.route("/reset", methods=["GET", "POST"])
@@ -149,7 +149,7 @@ def change_email():
     form = ChangeEmailForm(own=me.email)
     if form.validate_on_submit() and knows_password(me, form.password, form):
         try:
-            ask_for_address(me, form.email.data)
+            ask_for_address(me, form.email.data, networks.of_request())
             return redirect(url_for("registration.waiting"), 303)
         except accounts.Refused as refusal:
             form.email.errors = [str(refusal)]

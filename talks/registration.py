@@ -17,7 +17,9 @@ from talks.signals import user_registered
 KIND = "confirm_account"
 LINK_SECONDS = int(User.UNCONFIRMED.total_seconds())
 PER_NETWORK = 50  # registrations a day
-PER_ADDRESS = 3  # mails a day that ask to confirm it
+PER_ADDRESS = 3  # mails a day from one network that ask to confirm it
+PER_ADDRESS_IN_ALL = 6  # from all networks: nobody is flooded
+MOST_NAMED = 3  # accounts that wait, in one mail
 
 bp = Blueprint("registration", __name__, url_prefix="/auth")
 
@@ -41,42 +43,46 @@ def register(username, email, password, network):
         user = User(username=username, name=username, new_email=email, password_hash=password_hash)
         user.save(force_insert=True)
         audit.record("user.register", user, by=user)
-        send_link(user.id, email)
+        send_link(user.id, email, network)
     user_registered.send(user, confirm_token=confirm_token(current_app.secret_key, user.id, email))
     return user
 
 
-def send_link(user_id, email):
-    """Write to `email` so that its owner confirms it for that user (None: the last who wants it).
+def send_link(user_id, email, network):
+    """Write to `email` so that its owner confirms it for that user (None: for those who want it).
 
-    Call it in the transaction of what it is about. Nobody gets more than a few of these a day.
+    Call it in the transaction of what it is about. Nobody gets more than a few of these a day, and who is
+    elsewhere does not use up all of them.
     """
-    if waits.take("links to", email, PER_ADDRESS):
+    is_left = waits.take("links to", f"{email} from {network}", PER_ADDRESS)
+    if is_left and waits.take("links to", email, PER_ADDRESS_IN_ALL):
         account_mail.write(email, KIND, user=user_id)
 
 
-def send_again(email):
+def send_again(email, network):
     """Send the link again to an address that somebody registered."""
     with database.atomic():
-        send_link(None, email)
+        send_link(None, email, network)
 
 
-def link_in(secret, mail):
-    """The token for the mail that is to confirm an address.
+def links_in(secret, mail):
+    """[(username, token)] for the mail that is to confirm an address, the oldest account first.
 
-    "" when another account has the address: the mail then says so. None when nobody waits for it any more.
+    [] when another account has the address: the mail then says so. None when nobody waits for it any more.
     """
     owner = User.by_email(mail.to_email)
-    waiting = User.select().where(User.is_active, (User.new_email == mail.to_email) | (User.id == owner))
+    wanting = User.select().where(User.is_active, (User.new_email == mail.to_email) | (User.id == owner))
     asked = mail.payload["user"]
-    users = [user for user in waiting.order_by(User.id.desc()) if asked in (None, user.id)]
-    user = next((user for user in users if user.unconfirmed_email == mail.to_email), None)
-    if owner and owner != user:
-        return ""
-    return user and confirm_token(secret, user.id, mail.to_email)
+    users = [user for user in wanting.order_by(User.id) if asked in (None, user.id)]
+    users = [user for user in users if user.unconfirmed_email == mail.to_email]
+    if owner:
+        users = [user for user in users if user == owner]
+    elif not users:
+        return None
+    return [(user.username, confirm_token(secret, user.id, mail.to_email)) for user in users[:MOST_NAMED]]
 
 
-account_mail.LINKS[KIND] = link_in
+account_mail.LINKS[KIND] = links_in
 
 
 def confirm_token(secret, user_id, email):
@@ -141,7 +147,7 @@ def waiting():
     if form.validate_on_submit():
         if not waits.take_mail(networks.of_request()):
             abort(429, waits.MANY_MAILS)
-        send_again(form.email.data)
+        send_again(form.email.data, networks.of_request())
         return redirect(url_for(".waiting", sent=1), 303)
     page = render_template("accounts/confirm.html", form=form, sent="sent" in request.args)
     return page, 422 if form.errors else 200
@@ -154,8 +160,8 @@ def own_link():
         return redirect(url_for("accounts.account"), 303)
     if request.method == "POST":
         with database.atomic():
-            send_link(current_user.id, email)
-        flash(f"We have written to {email} again, unless it had {PER_ADDRESS} such mails today.", "info")
+            send_link(current_user.id, email, networks.of_request())
+        flash(f"We have written to {email} again, unless it had too many such mails today.", "info")
         return redirect(url_for(".waiting", next=request.args.get("next")), 303)
     return render_template("accounts/confirm_own.html", email=email)
 

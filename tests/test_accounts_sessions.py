@@ -119,6 +119,20 @@ def test_requests_that_bring_the_same_token_leave_the_cookie_to_the_first(as_kep
     assert Session.select().count() == 1
 
 
+def test_of_requests_that_resume_at_once_one_gets_tokens(as_kept_bob):
+    lasting = as_kept_bob.get_cookie(KEPT).value
+    rows = [Session.remembered_by(lasting) for _ in range(3)]
+
+    assert [bool(row.resume("browser", "network")) for row in rows] == [True, False, False]
+
+
+def test_where_all_is_for_members_none_of_them_is_asked_to_sign_in(as_kept_bob, monkeypatch):
+    monkeypatch.setitem(main.app.config, "ACCESS", "members")
+    tabs = [reopened(as_kept_bob) for _ in range(3)]
+
+    assert [tab.get("/").status_code for tab in tabs] == [200] * 3
+
+
 def test_a_visit_an_hour_later_brings_no_token_of_before_back(as_kept_bob):
     again = reopened(as_kept_bob)
     again.get("/")

@@ -98,6 +98,7 @@ def test_an_account_is_made_whose_password_nobody_knows(as_carol):
         ({"name": ""}, "Give a name"),
         ({"email": " "}, "Enter an e-mail"),
         ({"name": "D\0"}, "cannot be shown"),
+        ({"name": "Dora\nAdministrator"}, "on one line"),
     ],
     ids=lambda value: value if isinstance(value, str) else next(iter(value)),
 )

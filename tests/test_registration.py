@@ -336,7 +336,52 @@ def test_sending_it_again_tells_nobody_who_registered(database, client, bob, pos
     }
 
 
-def test_an_address_gets_three_such_mails_a_day(client, post):
+def test_who_is_not_signed_in_gets_a_link_for_each_account_by_its_username(client, post):
+    for number in range(4):
+        registered(username=f"mallory{number}" if number != 1 else "eve")
+    post()
+    LoginAttempt.delete().execute()
+
+    client.submit(WAITING, email="eve@example.org")
+
+    text = post.to("eve@example.org")[1]
+    links = re.findall(r"^(\w+): http://127.0.0.1:8000(/auth/confirm/\S+)", text, re.MULTILINE)
+    assert [username for username, _ in links] == ["mallory0", "eve", "mallory2"]
+    assert browser().submit(links[1][1]).location == LOGIN
+    assert eve().email == "eve@example.org"
+
+
+def test_a_mail_about_one_account_names_it_at_its_top(client, post):
+    registered(client)
+
+    assert " ".join(post.to("eve@example.org")[1].split()).startswith(
+        "Somebody, probably you, has given this address for the account eve at Talks."
+    )
+
+
+def test_who_registers_elsewhere_does_not_use_up_the_mails_of_an_address(client, post):
+    mallory = browser()
+    mallory.environ_base["REMOTE_ADDR"] = "198.51.100.7"
+    registered(mallory, username="mallory")
+    for _ in range(5):
+        mallory.submit(WAITING)
+    assert len(post()) == registration.PER_ADDRESS
+
+    registered(client)
+    assert len(post()) == 1
+    for number in range(8, 12):
+        client.environ_base["REMOTE_ADDR"] = f"198.51.100.{number}"
+        client.submit(WAITING)
+    assert len(post()) == registration.PER_ADDRESS_IN_ALL - registration.PER_ADDRESS - 1
+
+
+def test_the_page_does_not_say_that_a_mail_was_sent_when_there_were_too_many(client, post):
+    registered(client)
+
+    assert "unless it had too many such mails today" in client.get(WAITING).text
+
+
+def test_an_address_gets_three_such_mails_a_day_from_one_network(client, post):
     registered(client)
     for _ in range(5):
         client.submit(WAITING)

@@ -39,6 +39,21 @@ def wrong(client, **values):
         ("4dm1n", "is kept for the people who run this site"),
         ("moderator", "is kept for the people who run this site"),
         ("Talks", "is kept for the people who run this site"),
+        *(
+            (username, "is kept for the people who run this site")
+            for username in [
+                "admin-1",
+                "admin_team",
+                "administrators",
+                "talks-admin",
+                "moderator1",
+                "4dm1n2",
+                "the.r00t",
+                "1admin",
+                "Webmasters",
+                "former-0123456789ab",
+            ]
+        ),
     ],
 )
 def test_a_username_is_refused(client, bob, username, why):
@@ -47,7 +62,23 @@ def test_a_username_is_refused(client, bob, username, why):
     assert why in wrong(client, username=username)
 
 
-@pytest.mark.parametrize("username", ["e", "Eve", "eve.hill", "eve-2", "e_e", "a" * 64, "administra"])
+@pytest.mark.parametrize(
+    "username",
+    [
+        "e",
+        "Eve",
+        "eve.hill",
+        "eve-2",
+        "e_e",
+        "a" * 64,
+        "administra",
+        "api-fan",
+        "newman",
+        "rooter",
+        "formerly",
+        "j.adminson",
+    ],
+)
 def test_a_username_is_taken_as_it_is(database, username):
     registered(username=username)
 

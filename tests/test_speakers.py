@@ -262,3 +262,29 @@ def test_a_hostile_bio_is_cleaned(as_bob):
 
     html = User.get().bio_html
     assert "<script" not in html and "onclick" not in html and "href" not in html
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("Ada\nAdministrator", "Write this on one line."),
+        ("Ada\tLovelace", "Write this on one line."),
+        ("Ada\u2028Lovelace", "Write this on one line."),
+        ("Ada\u2029Lovelace", "Write this on one line."),
+        ("Ada\x07", "cannot be shown"),
+        ("Ada\u202e", "cannot be shown"),
+        ("\u200b\u2060", "Tell people your name."),
+    ],
+    ids=ascii,
+)
+def test_a_name_is_one_line_that_can_be_seen(as_ada, ada, name, why):
+    answer = as_ada.submit("/profile", name=name)
+
+    assert answer.status_code == 422 and why in answer.text
+    assert User.get_by_id(ada.id).name == "Ada"
+
+
+@pytest.mark.parametrize("name", ["Ada Lovelace", "Zoë O'Hara-Łuk", "李 小龍", "آدا"])
+def test_a_name_is_kept_as_it_is(as_ada, ada, name):
+    assert as_ada.submit("/profile", name=name).status_code == 303
+    assert User.get_by_id(ada.id).name == name
