@@ -67,7 +67,7 @@ def test_a_form_that_is_too_large_is_told_the_limit(client, monkeypatch):
 
     answer = client.post("/auth/login", data={"email": "a" * 20_000})
 
-    assert "The limit is 0.01 MB." in answer.text
+    assert_refused(answer, 413, "That is more than this site takes at once. The limit is 0.01 MB.")
 
 
 @pytest.mark.parametrize("status", main.drawn)
