@@ -9,12 +9,9 @@ from flask import abort, current_app, flash, request, url_for
 from flask_admin import Admin, AdminIndexView, expose
 from flask_admin.actions import action
 from flask_admin.contrib.peewee import ModelView
-from flask_admin.contrib.peewee.form import CustomModelConverter, get_form
-from flask_admin.form import SecureForm
-from flask_admin.model.fields import AjaxSelectField
+from flask_admin.contrib.peewee.form import get_form
 from flask_admin.theme import Bootstrap4Theme
 from flask_login import current_user
-from flask_wtf import FlaskForm
 from markupsafe import Markup
 from peewee import IntegrityError
 from wtforms import SelectField
@@ -23,6 +20,7 @@ from models import AuditEvent, Comment, Entry, Event, OutboxMail, Tag, Talk, Use
 from talks import accounts, catalogue, moderation, publishing
 from talks.panel import changes, fields, overview, tables, words
 from talks.panel.exports import csv_file
+from talks.panel.forms import Converter, Form
 from talks.panel.lists import DEEPEST, Filter, Lookup, by_id, matching, numbers
 from talks.panel.policy import dress, nonce
 
@@ -94,32 +92,6 @@ class Guarded:
         return (page, 422) if getattr(kwargs.get("form"), "errors", None) else page
 
 
-class Form(fields.OnlyTouched, SecureForm):
-    """Flask-Admin's form with the token of the site's other forms, which is asked for before any view."""
-
-    class Meta:
-        csrf_class, csrf_time_limit = FlaskForm.Meta.csrf_class, FlaskForm.Meta.csrf_time_limit
-
-        def wrap_formdata(self, form, formdata):
-            # Flask-Admin puts files among the texts; there is no field for one.
-            return super().wrap_formdata(form, request.form if formdata and request.files else formdata)
-
-
-class Chosen(AjaxSelectField):
-    """A row chosen by type-ahead. Flask-Admin's would take one that is not there for none at all."""
-
-    def process_formdata(self, valuelist):
-        text = valuelist[0].strip() if valuelist else ""
-        self.data = self.loader.get_one(text) if text else None
-        if text and self.data is None:
-            raise ValueError("There is no such row any more. Choose another one.")
-
-
-class Converter(CustomModelConverter):
-    def handle_foreign_key(self, model, field, **kwargs):
-        return field.name, Chosen(self.view._form_ajax_refs[field.name], allow_blank=field.null, **kwargs)
-
-
 def link(view, context, row, name):
     """What a column says, as a link to the row's page on the site."""
     _, endpoint, argument, attribute = view.leads_to
@@ -145,6 +117,7 @@ class Panel(Guarded, ModelView):
     column_formatters_export = column_type_formatters_export = {}
     column_sortable_list = ("id",)
     column_labels = tables.LABELS
+    called = staticmethod(tables.called)
     intro = ""  # a sentence about the table
     elsewhere = ()  # (endpoint, words): a page of the site about the same, which ends the sentence
     question = "Delete it?"  # before a row is deleted
@@ -302,7 +275,9 @@ class People(Panel):
     """Accounts, and profiles without one. Addresses, passwords and sessions are their owners' business."""
 
     thing = "profile"
-    intro = "Accounts, and speakers without one. Who is not let in is signed out, and their page is hidden."
+    intro = (
+        "Accounts, and speakers without one. Who is not let in cannot sign in, and nobody sees their page."
+    )
     question = "Delete this account for good? Its owner is told by mail, and the talks it owns become drafts."
     action_disallowed_list = ("delete",)  # each by itself, as it is for good
     column_sortable_list = ("id", "username")

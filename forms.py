@@ -156,6 +156,12 @@ class CivilDateField(DateField):
         return self.data.strftime("%Y-%m-%d") if self.data else ""
 
 
+def not_far_ahead(form, field):
+    day = field.data.date() if isinstance(field.data, datetime) else field.data
+    if day and day - date.today() > AHEAD:
+        raise ValidationError("That is more than two years ahead. Write the date when the talk is given.")
+
+
 class Form(FlaskForm):
     """What a page sends. JSON, or a file in the place of a text, is as if nothing had been sent."""
 
@@ -202,7 +208,7 @@ class TalkForm(TalkColumns):
     video = TextAreaField("Video", **line(EMBED_CODE))
     slides = TextAreaField("Slides", **line(EMBED_CODE))
     event = StringField("Event", **line(Event.title.max_length))
-    date = CivilDateField("Date", default=date.today, validators=[Optional()])
+    date = CivilDateField("Date", default=date.today, validators=[Optional(), not_far_ahead])
     time = TimeField("Time", format=["%H:%M", "%H:%M:%S"], validators=[Optional()])
     duration = StringField("Duration", **line(16))
     tags = StringField("Tags", **line(4_000))
@@ -258,11 +264,6 @@ class TalkForm(TalkColumns):
         except embeds.Refused as refusal:
             raise ValidationError(str(refusal)) from None
         field.data, field.hint = found.address, found.hint
-
-    def validate_date(self, field):
-        day = field.data.date() if isinstance(field.data, datetime) else field.data
-        if day and day - date.today() > AHEAD:
-            raise ValidationError("That is more than two years ahead. Write the date when the talk is given.")
 
     def validate_time(self, field):
         if field.data and not self.date.data:

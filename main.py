@@ -13,7 +13,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.routing import IntegerConverter
 
@@ -71,7 +71,7 @@ ERRORS = {
     404: "There is nothing at this address. It may have moved, or the address may be mistyped.",
     405: "This address does not take that kind of request.",
     408: "The request took too long to arrive. Try again over a better connection.",
-    413: "That is more than this site takes at once. Make it shorter, then send it again.",
+    413: "That is more than this site takes at once. Go back, make it shorter, then send it again.",
     422: "Something in that form needs another look.",
     429: "Too many requests. Wait a little, then try again.",
     500: "Something broke on our side. Nothing you sent was half-saved. Try again in a minute.",
@@ -278,15 +278,16 @@ def shell_names():
     return {model.__name__: model for model in TABLES}
 
 
-def error_page(status, message, request_id, newest=()):
-    """The site's own page about an error."""
+def error_page(status, message, request_id, newest=(), back=None, **context):
+    """The site's own page about an error; `back` is where to go on: an address, and the words of its link."""
     title = TITLES.get(status) or HTTP_STATUS_CODES[status].capitalize()
     return render_template(
-        "errors/error.html", status=status, title=title, message=message, request_id=request_id, newest=newest
-    )
+        "errors/error.html", status=status, title=title, message=message, request_id=request_id,
+        newest=newest, back=back or (url_for("timeline.index"), "Go to the timeline"), **context,
+    )  # fmt: skip
 
 
-def error_answer(status, message, headers=()):
+def error_answer(status, message, headers=(), back=None):
     """An error as the site's page, or as JSON for who asks for that and for the API."""
     if is_api(request) or wants_json(request.environ):
         name = HTTP_STATUS_CODES[status].lower()
@@ -298,7 +299,7 @@ def error_answer(status, message, headers=()):
             response = make_response(drawn[status].replace(REQUEST_ID.encode(), request_id.encode()))
         else:
             newest = timeline.newest(5) if status == 404 and access.may_read() else ()
-            response = make_response(error_page(status, message, request_id, newest))
+            response = make_response(error_page(status, message, request_id, newest, back))
     response.status_code = status
     response.headers.extend(headers)
     response.headers["Cache-Control"] = "no-store"
@@ -315,6 +316,20 @@ def refused(error):
     message = ERRORS.get(error.code, error.description) if standard else error.description
     headers = [pair for pair in error.get_headers() if pair[0] not in ("Content-Type", "Content-Length")]
     return error_answer(error.code, message, headers)
+
+
+@app.errorhandler(RequestEntityTooLarge)
+def too_large(error):
+    """A body above a limit; of the layers' own limit see `draw_own_pages`."""
+    if error.description != RequestEntityTooLarge.description:
+        return refused(error)
+    if request.endpoint == "avatars.upload" and "_user_id" in session:
+        return error_answer(413, avatars.larger(), back=to_profile())
+    return error_answer(413, bodies.too_large(request.max_content_length))
+
+
+def to_profile():
+    return url_for("speakers.profile"), "Back to your profile"
 
 
 @app.errorhandler(NotFound)
@@ -377,13 +392,23 @@ def log_failure(exc_info):
 app.log_exception = log_failure  # Flask's writes the path
 
 
+def draw_page(status, message, back=None):
+    """The page of an error that needs nothing of the request: neither who asks nor where they are."""
+    page = error_page(status, message, REQUEST_ID, back=back, page_path="", is_for_anybody=True)
+    return page.encode()
+
+
 def draw_pages():
-    """The pages of errors that need nothing of the request, by status."""
+    """Such pages by status."""
+    said = ERRORS | {413: bodies.too_large(app.config["MAX_UPLOAD_MB"] * 1_000_000)}
     with app.test_request_context("/"):
-        return {
-            status: error_page(status, ERRORS[status], REQUEST_ID).encode()
-            for status in (400, 404, 405, 408, 413, 500, 503)
-        }
+        return {status: draw_page(status, said[status]) for status in (400, 404, 405, 408, 413, 500, 503)}
+
+
+def draw_own_pages():
+    """Those of addresses that have more to say, by status and path."""
+    with app.test_request_context("/"):
+        return {(413, url_for("avatars.upload")): draw_page(413, avatars.larger(), to_profile())}
 
 
 def database_answers():
@@ -418,6 +443,7 @@ application = Talks(
     app,
     layers.Settings(
         pages=drawn,
+        own_pages=draw_own_pages(),
         ready=database_answers,
         trusted_proxies=app.config["TRUSTED_PROXIES"],
         site_url=app.config["SITE_URL"],

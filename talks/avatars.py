@@ -25,6 +25,7 @@ from PIL import Image, ImageOps
 from models import User, database
 from talks import audit
 from talks.account_forms import PictureForm, ProfileForm
+from talks.bodies import megabytes
 from talks.thumbnails import UNREADABLE
 
 SIDE = 256  # pixels
@@ -85,6 +86,12 @@ def _squared(image, content):
     made = io.BytesIO()
     bare.save(made, "WEBP", quality=85)
     return made.getvalue()
+
+
+def larger():
+    """What is said when the picture is more than the site reads at all."""
+    most = min(MOST_BYTES, current_app.config["MAX_CONTENT_LENGTH"])
+    return f"A picture has at most {megabytes(most)}. Choose a smaller one, or make this one smaller."
 
 
 def put_up(user, content, folder):

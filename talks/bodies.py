@@ -15,6 +15,19 @@ MOST_UPLOAD_BYTES = 5_200_000
 MOST_FIELDS = 1_000
 
 
+def too_large(most_bytes):
+    """What is said about more than `most_bytes`."""
+    return (
+        f"That is more than this site takes at once. The limit is {megabytes(most_bytes)}. "
+        "Go back, make it shorter, then send it again."
+    )
+
+
+def megabytes(count):
+    """5_000_000 as "5 MB"."""
+    return f"{count / 1_000_000:.3g} MB"
+
+
 class FormParser(FormDataParser):
     """werkzeug's, which bounds the number of parts of a multipart form, but not of a urlencoded one."""
 

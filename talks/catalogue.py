@@ -4,6 +4,7 @@ Their addresses (`slug`) stay as they are, so that links go on leading there. Th
 its talks, see `Event.recount`.
 """
 
+from forms import split_tags
 from models import Event, Tag, Talk, TalkTag, database, free_slug
 from talks import audit, refusals
 from talks.names import fold_tag, slug
@@ -51,6 +52,8 @@ def save_tag(tag, values, by):
     key = fold_tag(name)[: Tag.key.max_length]
     if not key:
         raise Refused("A tag needs a letter or a digit.", "name")
+    if split_tags(name) != [name]:
+        raise Refused("A comma separates tags, so none has one in its name.", "name")
     with database.atomic():
         other = Tag.get_or_none(Tag.key == key)
         if other and other != tag:

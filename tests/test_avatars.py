@@ -13,7 +13,7 @@ from werkzeug.datastructures import FileStorage
 
 import main
 from models import AuditEvent, User
-from talks import avatars
+from talks import avatars, bodies
 from talks.avatars import Refused, made_anew
 
 PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
@@ -319,6 +319,16 @@ def test_a_body_of_six_megabytes_is_refused(as_ada, folder):
 
     assert answer.status_code == 413
     assert names(folder) == []
+
+
+def test_a_picture_above_what_a_form_may_bring_is_refused_with_the_way_back(as_ada, folder, monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_UPLOAD_BYTES", 1000)
+
+    answer = send(as_ada, bytes(2000))
+
+    assert answer.status_code == 413
+    assert "A picture has at most 5 MB." in answer.text
+    assert 'href="/profile">Back to your profile' in answer.text
 
 
 def test_it_is_noted_who_changed_a_picture(as_ada, ada, folder):

@@ -1,5 +1,6 @@
 """A form is bounded before anything reads it, and no form of the site comes near the bound."""
 
+import pytest
 from conftest import only_sqlite
 from wtforms.validators import Length
 
@@ -58,6 +59,23 @@ def test_no_form_is_larger_than_the_largest_talk(as_bob):
     answer = as_bob.post("/profile", data={"bio": "a" * bodies.MOST_FORM_BYTES})
 
     assert_refused(answer, 413, "That is more than this site takes at once.")
+
+
+@only_sqlite
+def test_a_form_that_is_too_large_is_told_the_limit(client, monkeypatch):
+    monkeypatch.setitem(main.app.config, "MAX_CONTENT_LENGTH", 10_000)
+
+    answer = client.post("/auth/login", data={"email": "a" * 20_000})
+
+    assert_refused(answer, 413, "That is more than this site takes at once. The limit is 0.01 MB.")
+
+
+@pytest.mark.parametrize("status", main.drawn)
+def test_a_page_drawn_for_anybody_claims_neither_a_place_nor_a_visitor(status):
+    page = main.drawn[status].decode()
+
+    assert "Sign in" not in page
+    assert "aria-current" not in page
 
 
 def bytes_of(form):

@@ -356,3 +356,19 @@ def test_the_menu_works_without_scripts(plain):
 def test_dates_are_words_without_scripts_and_a_switch_that_does_nothing_is_not_shown(plain, site):
     assert shown_date(plain, site, date="2024-05-31") == "31 May 2024"
     expect(plain.locator("[data-theme-switch]")).to_be_hidden()
+
+
+def test_words_that_go_on_in_a_second_line_begin_where_the_first_does(browse, site):
+    path = site.visitor("ada").publish(title="Far away", event="The Big Meeting of Everybody " * 3)
+    phone = browse(viewport={"width": 360, "height": 740})
+    phone.goto(path)
+
+    lefts = phone.locator(".talk-head .dotted a").first.evaluate(
+        """(link) => {
+             const words = document.createRange();
+             words.selectNodeContents(link);
+             return [...words.getClientRects()].map((line) => Math.round(line.left));
+           }"""
+    )
+    assert len(lefts) > 1
+    assert set(lefts) == {16}

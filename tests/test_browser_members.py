@@ -193,3 +193,20 @@ def test_who_leaves_takes_everything_along_and_is_gone(browse, newcomer):
     reader.get_by_label("Password").fill(live.PASSWORD)
     reader.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(reader.get_by_text("E-mail and password do not belong together.")).to_be_visible()
+
+
+@pytest.mark.parametrize("megabytes", [6, 19])
+def test_too_large_a_picture_is_refused_by_a_page_with_the_limit_and_the_way_back(
+    page, newcomer, tmp_path, megabytes
+):
+    (tmp_path / "large.jpg").write_bytes(bytes(megabytes * 1_000_000))
+    sign_in(page, newcomer)
+    page.goto("/profile")
+    page.get_by_label("Picture").set_input_files(tmp_path / "large.jpg")
+    page.get_by_role("button", name="Upload picture").click()
+
+    expect(page.get_by_role("heading", level=1, name="Too large")).to_be_visible()
+    expect(page.get_by_text("A picture has at most 5 MB.")).to_be_visible()
+    expect(page.get_by_role("link", name="Sign in")).to_have_count(0)
+    page.get_by_role("link", name="Back to your profile").click()
+    expect(page.get_by_role("button", name="Upload picture")).to_be_visible()

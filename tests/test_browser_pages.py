@@ -73,8 +73,8 @@ def ask(site, ada, path):
 def send_empty(page, path):
     """Send the form at `path` as a browser without its own checks would."""
     page.goto(path)
-    page.locator("main form input:not([type=hidden])").first.fill("")
-    page.evaluate("document.querySelector('main form').noValidate = true")
+    page.locator("main form input:not([type=hidden], [type=file])").first.fill("")
+    page.evaluate("for (const form of document.querySelectorAll('main form')) form.noValidate = true")
     page.locator("main form button:visible").last.click()
     page.locator("[data-errors]").wait_for()
 

@@ -114,14 +114,6 @@ def test_a_method_an_address_does_not_take_has_a_page_that_says_which_it_does(as
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_a_form_that_is_too_large_has_a_page(client, monkeypatch):
-    monkeypatch.setitem(main.app.config, "MAX_CONTENT_LENGTH", 1000)
-
-    answer = client.post("/auth/login", data={"email": "a" * 2000})
-
-    assert_page(answer, 413, "That is more than this site takes at once.")
-
-
 def test_what_broke_has_a_page(client, failing):
     assert_page(client.get("/"), 500, "Something broke on our side.")
 

@@ -127,6 +127,20 @@ def test_it_says_what_is_held(everything):
     assert [one["name"] for one in found["second_factor.json"]] == ["App of ada"]
 
 
+def test_it_says_whether_the_account_is_let_in(ada):
+    assert taken(ada)["profile.json"]["is_active"] is True
+
+
+def test_invitations_to_the_confirmed_address_are_in_it(ada, bob):
+    for user in (ada, bob):
+        Claim.create(kind="invitation", profile=profile_named(f"Page of {user.name}"), email=user.email)
+    User.update(confirmed_at=None).where(User.id == bob).execute()
+
+    found = [(claim["kind"], claim["profile"], claim["status"]) for claim in taken(ada)["claims.json"]]
+    assert found == [("invitation", "Page of Ada", "open")]
+    assert taken(bob)["claims.json"] == []
+
+
 def test_the_trail_says_what_was_done_to_the_account_and_by_it(everything):
     rows = taken(everything)["audit.json"]
 

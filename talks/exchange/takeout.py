@@ -34,12 +34,13 @@ comments.json     what you wrote under talks, also as a visitor with this addres
 entries.json      what you wrote in the journal
 sessions.json     where you are signed in
 mail.json         what is noted of your address, and what mail went there
-claims.json       what you have asked for, and what you were asked
+claims.json       what you have asked for, what you were asked, and invitations to your address
 second_factor.json  what protects the account besides the password
 audit.json        what you did, and what was done to your account, for a year
 avatar.webp       your picture, if you have put one up
 
-Not in it: your password, of which the site has a hash only, and secrets that stand for you.
+Not in it: your password, of which the site has a hash only, secrets that stand for you, and digests of the
+networks you came from, which say nothing to anybody but this site.
 """
 
 
@@ -103,7 +104,7 @@ def chosen(row, *names):
 def profile(user):
     columns = (
         "id", "username", "email", "new_email", "name", "location", "website", "bio", "member_since",
-        "confirmed_at", "is_admin", "is_speaker", "is_trusted", "talk_count",
+        "confirmed_at", "is_active", "is_admin", "is_speaker", "is_trusted", "talk_count",
     )  # fmt: skip
     names = [
         name for (name,) in Alias.select(Alias.name).where(Alias.user == user).order_by(Alias.id).tuples()
@@ -165,8 +166,10 @@ def mail(user):
 
 
 def claims(user):
-    rows = Claim.select().where(Claim.user == user)
-    for claim in every(rows, Claim.id):
+    own = Claim.user == user
+    if user.email and user.confirmed_at:
+        own |= (Claim.kind == "invitation") & (Claim.email == user.email)
+    for claim in every(Claim.select().where(own), Claim.id):
         yield chosen(claim, "kind", "words", "status", "created_at", "decided_at") | {
             "profile": claim.profile and claim.profile.shown_name, "talk": claim.talk and claim.talk.title
         }  # fmt: skip

@@ -24,6 +24,8 @@ class Settings:
 
     pages: Mapping[int, bytes] | Callable[[int], bytes | None] = field(default_factory=dict)
     """Error pages as HTML by status (400, 404, 405, 408, 413, 500, 503), rendered at the start."""
+    own_pages: Mapping[tuple[int, str], bytes] = field(default_factory=dict)
+    """Likewise, by status and path, for addresses that have more to say."""
     ready: Callable[[], object] = lambda: True
     """Raises, or returns False, while the database does not answer. Called in a thread of its own."""
     trusted_proxies: int = 0
@@ -41,7 +43,7 @@ class Settings:
 
 def stack(app, settings):
     """`app` inside all layers: a WSGI callable. Raises ValueError for a setting that makes no sense."""
-    refuse = Refusals(settings.pages)
+    refuse = Refusals(settings.pages, settings.own_pages)
     layers = [  # outermost first
         # Whatever fails further in, a person gets a page and the log a traceback.
         (Guard, refuse, HEADERS),

@@ -15,11 +15,13 @@ class Refusals:
     """Answers errors. `pages` maps a status to HTML as bytes: a mapping, or a function of the status.
 
     It is asked at each refusal, so a function should only look up. A status without a page gets a plain
-    one. An instance is a WSGI application with more arguments, which every layer that refuses is given.
+    one. `own_pages` maps (status, path) to the page of an address that says more than the others.
+    An instance is a WSGI application with more arguments, which every layer that refuses is given.
     """
 
-    def __init__(self, pages):
+    def __init__(self, pages, own_pages=None):
         self.page = pages if callable(pages) else pages.get
+        self.own_pages = own_pages or {}
 
     def __call__(self, environ, start_response, status, message, headers=(), exc_info=None):
         """Answer with `status`; `message` is a sentence for people who read JSON or have no page.
@@ -45,7 +47,7 @@ class Refusals:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def as_html(self, environ, status, message):
-        page = self.page(status)
+        page = self.own_pages.get((status, environ.get("PATH_INFO", ""))) or self.page(status)
         if page is None:
             title = html.escape(HTTP_STATUS_CODES[status])
             page = PLAIN_PAGE.format(title=title, message=html.escape(message)).encode()

@@ -43,6 +43,8 @@ def add_person(values, by):
 def change_person(user, values, by):
     """Write a profile (name, location, website, bio) and rights."""
     profile = {name: value for name, value in values.items() if name not in rights.RIGHTS}
+    if profile and user.gone_at:
+        raise Refused("Its owner has deleted this account. What is left of it stays as it is.")
     if profile:
         speakers.save_profile(user, profile, by=by)
     rights.set_rights(user, values, by=by)

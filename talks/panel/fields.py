@@ -144,7 +144,7 @@ TALK = {
     "status": choice(TALK_STATUS),
     "date": {
         "description": "Like 2024-05-31, or 2024-05-31 14:30 where the time is known.",
-        "validators": [Optional()],
+        "validators": [Optional(), forms.not_far_ahead],
     },
     "time_zone": line(
         Talk.time_zone.max_length,

@@ -3,12 +3,14 @@
 No digest, hash, key or token is in any of it, and of long texts only the beginning.
 """
 
+import re
 from datetime import datetime
 
 from peewee import JOIN, fn
 
 from forms import DISCUSSION
 from models import AuditEvent, Comment, Entry, Event, OutboxMail, Tag, Talk, User
+from talks import markup
 from talks.mailing.kinds import KINDS
 from talks.panel.lists import Called, Filter, Holds, Is, IsNumber, IsSet, YesNo, between
 from talks.panel.words import ACTIONS
@@ -20,6 +22,7 @@ STATUS = {
 }  # fmt: skip
 SHOWN_THERE = {"": "Names no talk", "pending": "Waiting", "approved": "Approved", "rejected": "Refused"}
 EXCERPT = 200  # characters
+CUT = re.compile("<[^>]*$|&[^;<]*$")
 LABELS = {
     "id": "No.", "action": "Did", "actor_name": "Who", "attempts": "Tries", "author.username": "By",
     "author_email": "E-mail", "bio": "About", "body": "Words", "claimed_at": "Last tried",
@@ -38,20 +41,20 @@ LABELS = {
     "updated_at": "Changed", "url": "Web address", "venue_url": "Web address of the venue",
     "video_url": "Video", "was": "Before",
 }  # fmt: skip
-LISTS = {  # the columns of a list
+LISTS = {  # the columns of a list; the first are seen on a phone
     User: (
-        "id", "username", "name", "email", "is_admin", "is_speaker", "is_trusted", "is_active", "talk_count"
+        "username", "name", "email", "is_active", "is_admin", "is_speaker", "is_trusted", "talk_count", "id",
     ),
-    Talk: ("id", "title", "status", "event.title", "owner.username", "date", "comment_count"),
-    Event: ("id", "title", "series", "starts_on", "ends_on", "talk_count"),
-    Tag: ("id", "name", "talk_count"),
-    Comment: ("id", "excerpt", "shown_name", "talk.title", "status", "reported_at", "created_at"),
-    Entry: ("id", "title", "author.username", "status", "talk.title", "talk_status", "created_at"),
+    Talk: ("title", "status", "date", "event.title", "owner.username", "comment_count", "id"),
+    Event: ("title", "starts_on", "ends_on", "talk_count", "series", "id"),
+    Tag: ("name", "talk_count", "id"),
+    Comment: ("excerpt", "status", "shown_name", "talk.title", "created_at", "reported_at", "id"),
+    Entry: ("title", "status", "author.username", "talk.title", "talk_status", "created_at", "id"),
     OutboxMail: (
-        "id", "kind", "to_email", "talk.title", "due_at", "attempts", "sent_at", "failed_at", "error",
+        "kind", "to_email", "due_at", "sent_at", "failed_at", "error", "attempts", "talk.title", "id",
     ),
     AuditEvent: (
-        "id", "at", "actor_name", "action", "object_kind", "object_id", "object_name", "door", "details",
+        "actor_name", "action", "object_name", "at", "object_kind", "object_id", "details", "door", "id",
     ),
 }  # fmt: skip
 MORE = {  # that a row's own page has
@@ -82,6 +85,17 @@ SAID = {  # how values of a kind are written
     bool: lambda view, value, name: "yes" if value else "–",
     datetime: lambda view, value, name: f"{value:%Y-%m-%d %H:%M}",
     dict: lambda view, value, name: "; ".join(f"{key}: {spoken(inner)}" for key, inner in value.items()),
+}
+
+CALLED = {  # what the page of a row is headed with
+    User: lambda row: row.shown_name if row.shown_name == row.username else f"{row.name} ({row.username})",
+    Talk: lambda row: row.title,
+    Event: lambda row: row.title,
+    Tag: lambda row: row.name,
+    Comment: lambda row: markup.plain(row.body, 60) or "…",
+    Entry: lambda row: row.title,
+    OutboxMail: lambda row: f"{KINDS.get(row.kind, row.kind)}, to {row.to_email}",
+    AuditEvent: lambda row: f"{row.actor_name or 'Somebody'} {ACTIONS.get(row.action, row.action)}",
 }
 
 SEARCHED = {  # what a search looks through, and how that is called
@@ -145,6 +159,11 @@ def shown(model):
     return LISTS[model], (*(name for name in LISTS[model] if name != "excerpt"), *MORE[model])
 
 
+def called(row):
+    """What the heading of its page says."""
+    return CALLED[type(row)](row)
+
+
 def rows(model):
     """The rows of a table for a list (a query)."""
     return ROWS[model]()
@@ -162,11 +181,16 @@ def talks():
 
 def decided(model):
     """Comments or entries with the beginning of their words, author and talk."""
-    excerpt = fn.SUBSTR(model.body, 1, EXCERPT).alias("excerpt")
+    excerpt = fn.SUBSTR(model.body_html, 1, 10 * EXCERPT).converter(beginning).alias("excerpt")
     own = columns(model, "body", "body_html", "network")
     named = User.id, User.username, User.name, Talk.id, Talk.title
     query = model.select(*own, excerpt, *named).join(User, JOIN.LEFT_OUTER, on=model.author)
     return query.join_from(model, Talk, JOIN.LEFT_OUTER, on=model.talk)
+
+
+def beginning(html):
+    """The first words of HTML that may break off anywhere."""
+    return markup.beginning(CUT.sub("", html), EXCERPT)
 
 
 def mail():

@@ -49,6 +49,16 @@ def test_the_json_is_that_of_the_api():
     assert body == {"status": name, "error": name, "message": "Too <large>."}
 
 
+def test_an_address_can_have_a_page_of_its_own():
+    refuse = Refusals({413: b"<h1>Too large</h1>"}, {(413, "/picture"): b"<h1>Too large a picture</h1>"})
+
+    def app(environ, start_response):
+        return refuse(environ, start_response, 413, "Too <large>.")
+
+    assert ask(app, "/picture").body == b"<h1>Too large a picture</h1>"
+    assert ask(app, "/other").body == b"<h1>Too large</h1>"
+
+
 def test_under_the_api_it_is_always_json():
     assert (
         ask(refusing(), "/api/1.0/talks/", HTTP_ACCEPT="text/html").headers["Content-Type"]
