@@ -382,6 +382,21 @@ def test_a_body_above_the_limit_is_refused(workshop):
         assert client.recv(64).startswith(b"HTTP/1.1 413")
 
 
+def test_who_sends_a_refused_body_slowly_can_send_all_of_it_and_then_reads_why(workshop):
+    pieces = 12
+    head = f"POST /profile/picture HTTP/1.1\r\nHost: localhost\r\nContent-Length: {pieces * 2**20}\r\n\r\n"
+    with connection(workshop, head.encode()) as client:
+        for _ in range(pieces):
+            client.sendall(bytes(2**20))
+            time.sleep(0.1)
+        client.shutdown(socket.SHUT_WR)
+        with client.makefile("rb") as answer:
+            text = answer.read()
+
+    assert text.startswith(b"HTTP/1.1 413")
+    assert b"A picture has at most 5 MB." in text
+
+
 def test_a_body_that_comes_byte_by_byte_is_answered_and_cut_off(make_site):
     site = make_site()
     module = site.house / "talks/layers/limits.py"

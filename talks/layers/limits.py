@@ -10,6 +10,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
+from werkzeug.wsgi import ClosingIterator
 
 # RFC 9110, 7.2 and RFC 3986, 3.2.2, as far as names go that DNS can hold (RFC 1123, 2.1).
 HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)(?::(?P<port>[0-9]{1,5}))?")
@@ -17,6 +18,8 @@ LABEL = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?")
 LENGTH = re.compile(r"[0-9]+")  # RFC 9110, 8.6: digits, nothing else
 PORTS = {"http": 80, "https": 443}
 BODY_SECONDS = 30  # from the first read of a body to its end
+MOST_DRAINED = 64 * 2**20  # bytes of a refused body; a photograph is less
+PIECE = 64 * 2**10
 TOO_SLOW = "The request took too long to arrive. Try again over a better connection."
 
 
@@ -27,6 +30,8 @@ class Limits:
     knows, is counted while it is read: past the limit `read` raises werkzeug's RequestEntityTooLarge,
     which Flask answers with 413; where an application lets it through, it is answered here. So it is with a
     body that is not there after `body_seconds`: RequestTimeout, 408, and the server closes the connection.
+    What comes of a body after a 413 is read and dropped, up to 64 MiB: a browser sends everything before it
+    looks at an answer, and shows none when the connection is closed meanwhile.
     With `site_url`, only the host in it is served, under its port or without one (proxies drop it).
     """
 
@@ -40,19 +45,46 @@ class Limits:
     def __call__(self, environ, start_response):
         refusal = self.host_refusal(environ) or self.length_refusal(environ.get("CONTENT_LENGTH", ""))
         if refusal:
-            return self.refuse(environ, start_response, *refusal)
+            answer = self.refuse(environ, start_response, *refusal)
+            return self.draining(answer, environ, environ["wsgi.input"]) if refusal[0] == 413 else answer
         # Without a length, a body can only be there where the server marks its end.
         if not (environ.get("CONTENT_LENGTH") or environ.get("wsgi.input_terminated")):
             return self.app(environ, start_response)
-        environ["wsgi.input"] = BoundedInput(
-            environ["wsgi.input"], self.max_body_bytes, self.body_seconds, environ.get("gunicorn.socket")
-        )
+        body = self.bounded(environ, environ["wsgi.input"], self.max_body_bytes)
+        environ["wsgi.input"], statuses = body, []
+
+        def start(status, headers, exc_info=None):
+            statuses.append(status)
+            return start_response(status, headers, exc_info)
+
         try:
-            return self.app(environ, start_response)
+            answer = self.app(environ, start)
+            refused = statuses and statuses[-1].startswith("413")
+            return (
+                self.draining(answer, environ, body, self.max_body_bytes - body.left) if refused else answer
+            )
         except RequestEntityTooLarge:
             return self.refuse(environ, start_response, 413, self.too_large(), exc_info=sys.exc_info())
         except RequestTimeout:
             return self.refuse(environ, start_response, 408, TOO_SLOW, exc_info=sys.exc_info())
+
+    def bounded(self, environ, stream, limit):
+        return BoundedInput(stream, limit, self.body_seconds, environ.get("gunicorn.socket"))
+
+    def draining(self, answer, environ, stream, read=0):
+        """`answer`; once it is sent, the body is read to its stated end. `read` bytes of it are gone."""
+        sent = environ.get("CONTENT_LENGTH") or "0"
+        left = int(sent) - read if len(sent) < 19 else MOST_DRAINED + 1
+        if not 0 < left <= MOST_DRAINED:
+            return answer
+
+        def drain():
+            rest, missing = self.bounded(environ, stream, left), left
+            with suppress(ClientDisconnected, RequestTimeout, RequestEntityTooLarge):
+                while missing and (data := rest.read(min(missing, PIECE))):
+                    missing -= len(data)
+
+        return ClosingIterator(answer, drain)
 
     def host_refusal(self, environ):
         """(status, message), or None if the host will do."""

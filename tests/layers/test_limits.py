@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
-from talks.layers.limits import BoundedInput, Limits, parsed_host
+from talks.layers.limits import MOST_DRAINED, BoundedInput, Limits, parsed_host
 from talks.layers.refusals import Refusals
 
 from .bare import ask, ask_unchecked, checked_hello
@@ -68,6 +68,43 @@ def test_any_length_is_taken_or_refused_but_never_an_error(length):
 
 def test_a_body_within_the_limit_reaches_the_application():
     assert ask(limits(reading), "/", "POST", b"12345", CONTENT_LENGTH="5").body == b"5"
+
+
+# What comes after a refusal
+
+
+def refusing(environ, start_response):
+    """An application that reads a little of a body and finds it too large."""
+    environ["wsgi.input"].read(4)
+    start_response("413 Content Too Large", [("Content-Type", "text/plain")])
+    return [b"no"]
+
+
+@pytest.mark.parametrize(
+    ("app", "limit"),
+    [
+        pytest.param(checked_hello, 10, id="by this layer"),
+        pytest.param(refusing, 1000, id="by the application"),
+    ],
+)
+def test_the_rest_of_a_refused_body_is_read_and_no_byte_more(app, limit):
+    stream = io.BytesIO(b"x" * 100 + b"the next request")
+    answer = ask(limits(app, limit=limit), "/", "POST", **{"CONTENT_LENGTH": "100", "wsgi.input": stream})
+
+    assert answer.status == 413
+    assert stream.read() == b"the next request"
+
+
+def test_the_rest_of_an_enormous_body_is_left_to_the_server():
+    stream = io.BytesIO(b"x" * 100)
+    length = str(MOST_DRAINED + 1)
+
+    assert ask(limits(), "/", "POST", **{"CONTENT_LENGTH": length, "wsgi.input": stream}).status == 413
+    assert stream.tell() == 0
+
+
+def test_a_refused_body_that_breaks_off_is_no_error():
+    assert ask(limits(), "/", "POST", b"x" * 20, CONTENT_LENGTH="100").status == 413
 
 
 # A body of unknown length
