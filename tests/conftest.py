@@ -49,8 +49,14 @@ PASSWORD = "correct horse battery"
 PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it takes more time than most tests
 
 
+def pytest_collection():
+    gc.disable()
+
+
 def pytest_collection_finish():
-    gc.freeze()  # modules and tests stay to the end: no use looking through them again and again
+    """What was collected stays to the end: the collector need not look through it again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 def missing(what):

@@ -394,6 +394,7 @@ def test_the_limits_of_the_page_hold_here(talk, bob):
     assert Comment.select().count() == sum(answer.status_code == 201 for answer in answers)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(

@@ -468,6 +468,7 @@ def packed(write):
 WHOLE = {kind: packed(write) for kind, write in PACKED.items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(WHOLE)), st.data())
 def test_a_damaged_archive_raises_nothing_else(kind, data):
@@ -477,6 +478,7 @@ def test_a_damaged_archive_raises_nothing_else(kind, data):
     attempt(bytes(archive))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_tar_with_damaged_headers_raises_nothing_else(data):

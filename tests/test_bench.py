@@ -11,6 +11,7 @@ from bench import evolve, measure, posting, rebuild, report
 from bench.cases import CASES, Case
 from bench.run import arguments, built, main
 
+pytestmark = pytest.mark.slow
 TALKS = 2000
 PAGES = {case.name: case.pages for case in CASES}
 NAMES = sorted(PAGES)

@@ -263,6 +263,7 @@ def test_help_names_every_command(flask):
         assert f"  {name} " in output
 
 
+@pytest.mark.slow
 def test_the_real_command_makes_the_database(tmp_path):
     url = f"sqlite:///{tmp_path}/a b%23.db"
 
@@ -277,6 +278,7 @@ def test_the_real_command_makes_the_database(tmp_path):
     assert again.stderr == "Error: The username bob is taken.\n"
 
 
+@pytest.mark.slow
 def test_a_database_that_cannot_be_opened_is_said_in_one_line(tmp_path):
     result = flask_process(f"sqlite:///{tmp_path}/missing/talks.db", "cron")
 

@@ -398,6 +398,7 @@ def undone(database):
         transaction.rollback()
 
 
+@pytest.mark.slow
 @only_sqlite
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=TEXTS)

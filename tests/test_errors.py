@@ -200,6 +200,7 @@ def log_an_error(folder):
     handler.flush(timeout_seconds=30)
 
 
+@pytest.mark.slow
 def test_of_several_workers_one_mails(tmp_path):
     with get_context("spawn").Pool(4) as pool:
         pool.map(log_an_error, [tmp_path] * 16)

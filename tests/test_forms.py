@@ -40,6 +40,7 @@ def sent(client, as_carol):
     return send
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", FIELDS)
 def test_a_file_is_no_text(sent, address):
     for field in FIELDS[address]:
@@ -47,6 +48,7 @@ def test_a_file_is_no_text(sent, address):
         assert sent(address, data=filled, content_type="multipart/form-data") in (200, 303, 422), field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", FIELDS)
 def test_json_is_no_form(sent, address):
     wrong = [{field: value} for field in FIELDS[address] for value in (5, True, None, ["a", {}], {"a": 1})]

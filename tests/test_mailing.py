@@ -242,6 +242,7 @@ def test_a_connection_that_breaks_again_and_again_is_not_tried_for_each_mail(tal
     assert peer.connections == outbox.LOST_IN_A_ROW
 
 
+@pytest.mark.slow
 def test_the_pauses_grow_and_end_after_two_days(talk, tmp_path):
     posted(talk)
     begun, pauses = utcnow(), []
@@ -362,6 +363,7 @@ def test_a_domain_with_letters_of_the_world_goes_anywhere(ada, talk, tmp_path):
 # Claims
 
 
+@pytest.mark.slow
 def test_two_that_flush_at_once_send_each_mail_once(talk, tmp_path):
     confirmed(*(f"v{number}@example.org" for number in range(30)))
     for number in range(30):

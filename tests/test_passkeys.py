@@ -263,6 +263,7 @@ SHAPED = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(sent=st.text(max_size=60) | (JSON | SHAPED).map(json.dumps))
 @example(sent="[" * 9_000)
@@ -290,6 +291,7 @@ def with_a_byte_changed(sent, part, place, flip):
     return json.dumps(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["clientDataJSON", "authenticatorData", "signature"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(place=st.integers(0, 499), flip=st.integers(1, 255))
@@ -300,6 +302,7 @@ def test_no_answer_with_a_byte_changed_is_taken(bob, device, part, place, flip):
     assert not passkeys.accept(bob, sent, HERE, kept)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(place=st.integers(0, 499), flip=st.integers(1, 255))
 def test_a_new_passkey_with_a_byte_changed_is_refused_or_another(bob, place, flip):

@@ -218,6 +218,7 @@ def by_name():
     return sorted(shown), counts
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_whole_events_and_can_be_run_again(database, tmp_path):
     for event in "abcd":
         talks = {
@@ -265,6 +266,7 @@ def test_reading_any_bytes_raises_nothing_but_unfit(data):
         assert str(reason)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LIKELY | JSON, max_size=4))
 def test_any_records_are_imported_or_reported_and_again_unchanged(database, tmp_path, values):

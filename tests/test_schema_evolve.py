@@ -44,6 +44,7 @@ def test_it_imports_nothing_but_peewee_and_the_standard_library():
     assert {name.split(".")[0] for name in names} - sys.stdlib_module_names == {"peewee"}
 
 
+@pytest.mark.slow
 def test_a_copy_of_the_file_works_in_a_project_of_its_own(tmp_path):
     shutil.copy(schema_evolve.__file__, tmp_path)
     (tmp_path / "project.py").write_text(

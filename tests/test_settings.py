@@ -122,6 +122,7 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_setting(name, text):
     assert ": use " in said or "; use " in said or "three slashes" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @given(text=st.text(max_size=30) | st.from_regex(r"(https?|sqlite)://[^a-z]{0,8}", fullmatch=True))
 def test_any_text_is_read_or_refused(name, text):
@@ -181,6 +182,7 @@ def test_the_real_process_says_it_in_one_line_and_ends(name, value):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_real_process_does_not_print_a_secret():
     result = flask_process(DATABASE_URL="mysql://ada:s3cret@db:port/talks")
 
@@ -221,6 +223,7 @@ def test_two_sites_have_different_secrets(tmp_path):
     assert made_once(tmp_path / "one") != made_once(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_several_processes_at_once_agree_on_one_secret(tmp_path):
     path = tmp_path / "secret_key"
     script = (
@@ -272,6 +275,7 @@ def test_with_a_database_server_the_secret_has_to_be_set(tmp_path):
     assert not (tmp_path / "instance").exists()
 
 
+@pytest.mark.slow
 def test_the_real_process_asks_for_the_secret_in_one_line():
     result = flask_process(DATABASE_URL="mysql://ada:s3cret@db/talks")
 

@@ -320,6 +320,7 @@ def build_and_read(source, target):
     return {name: (target / built).read_bytes() for name, built in assets.built.items()}
 
 
+@pytest.mark.slow
 def test_several_processes_may_start_at_once(site):
     for number in range(30):
         site.put(f"css/{number}.css", f"a {{ order: {number} }}\n" * 200)

@@ -314,6 +314,7 @@ def test_any_host_is_taken_or_refused_but_never_an_error(host):
     assert ask_unchecked(limits(), HTTP_HOST=host).status in (200, 400)
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"[a-z0-9]{1,20}(\.[a-z0-9]{1,20}){0,3}", fullmatch=True), st.integers(1, 65535))
 def test_a_host_comes_apart_into_name_and_port(name, port):
     assert parsed_host(f"{name.upper()}:{port}") == (name, port)
