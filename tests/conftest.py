@@ -26,7 +26,7 @@ from flask.testing import FlaskClient  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 from live import TOKEN  # noqa: E402
 from peewee import SqliteDatabase  # noqa: E402
-from playwright.sync_api import sync_playwright  # noqa: E402
+from playwright.sync_api import expect, sync_playwright  # noqa: E402
 from written import a_talk  # noqa: E402
 
 import main  # noqa: E402
@@ -44,6 +44,7 @@ settings.register_profile(
 settings.register_profile("few", settings.get_profile("quick"), max_examples=20)
 settings.register_profile("soak", settings.get_profile("quick"), max_examples=2_000, derandomize=False)
 settings.load_profile("soak" if os.environ.get("TALKS_SOAK") == "1" else "quick")
+expect.set_options(timeout=30_000)  # as long as Playwright waits for everything else
 
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = passwords.hash_password(PASSWORD)  # once: it takes more time than most tests
