@@ -206,14 +206,14 @@ def test_a_restart_fails_nobody_who_asks_afterwards(place):
 
 def test_connections_that_were_cut_or_forgotten_fail_nobody_who_asks_afterwards(place):
     for harm in (place.way.cut, place.cut_off, place.way.swallow):
-        with ThreadPoolExecutor(8) as people:
-            list(people.map(lambda _: place.site.visitor().get("/"), range(40)))
+        with ThreadPoolExecutor(4) as people:
+            list(people.map(lambda _: place.site.visitor().get("/"), range(24)))
         time.sleep(1.5)  # longer than one is taken as it is
         harm()
         place.way.accept()
 
-        with ThreadPoolExecutor(8) as people:
-            assert set(people.map(lambda _: place.site.visitor().get("/").status, range(60))) == {200}
+        with ThreadPoolExecutor(4) as people:
+            assert set(people.map(lambda _: place.site.visitor().get("/").status, range(40))) == {200}
 
 
 @pytest.mark.parametrize("count", [1, 30, 200, 700, 1500])

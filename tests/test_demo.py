@@ -14,6 +14,7 @@ from models import Comment, MailAddress, OutboxMail, Refusal, Talk, User, utcnow
 from talks import accounts, comments, demo, demo_comments, moderation, passwords
 from talks.mailing import outbox
 
+pytestmark = pytest.mark.slow
 SAMPLE = json.loads(demo_comments.FILE.read_text(encoding="utf-8"))
 STATES = {"approved", "pending", "rejected", "spam", "deleted"}
 
@@ -101,7 +102,6 @@ def test_a_second_start_keeps_what_was_written_and_decided(demo_lines, tmp_path)
     assert rows() == before
 
 
-@pytest.mark.slow
 @only_sqlite
 def test_a_load_that_is_killed_leaves_no_half_and_begins_again(database, tmp_path, monkeypatch):
     def killed(loader):
@@ -280,7 +280,6 @@ def test_ages_are_read(words, hours):
 # Each database
 
 
-@pytest.mark.slow
 def test_it_is_the_same_on_each_database(database, tmp_path):
     demo.load(tmp_path)
     before = rows()

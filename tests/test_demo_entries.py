@@ -3,11 +3,13 @@
 import json
 from collections import Counter
 
+import pytest
 from conftest import person
 
 from models import AuditEvent, Entry, Talk, User, utcnow
 from talks import demo, demo_entries, moderation, passwords
 
+pytestmark = pytest.mark.slow
 FILE = json.loads(demo_entries.FILE.read_text(encoding="utf-8"))
 
 

@@ -88,6 +88,7 @@ def test_no_query_breaks_the_site(visitor, address, names, data):
     assert answer.status_code < 500
 
 
+@pytest.mark.slow
 @only_sqlite
 @in_one_database
 @given(st.binary(max_size=60))
@@ -98,6 +99,7 @@ def test_no_bytes_in_place_of_a_query_break_the_site(visitor, query):
     assert answer.status_code < 500
 
 
+@pytest.mark.slow
 @only_sqlite
 @in_one_database
 @given(

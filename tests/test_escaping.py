@@ -120,6 +120,7 @@ def test_a_form_sent_back_holds_only_words(as_carol, words):
     check(answer.text)
 
 
+@pytest.mark.slow
 @only_sqlite
 @pytest.mark.parametrize("path", ["/", "/talk/1", "/event/event", "/tag/tag", "/user/speaker"])
 def test_a_title_is_shown_whole(client, words, path):

@@ -91,6 +91,7 @@ def answering(answer):
     return answer_bob
 
 
+@pytest.mark.slow
 @only_sqlite
 @pytest.mark.parametrize(
     ("peer", "said"),
@@ -168,6 +169,7 @@ def test_in_doubt_it_is_tried_again_with_the_same_message_id(three, tmp_path, do
     assert states() == {ADA: "sent", BOB: "sent", EVE: "sent"}
 
 
+@pytest.mark.slow
 @only_sqlite
 def test_a_server_that_says_nothing_is_tried_again_later(three, tmp_path, monkeypatch):
     monkeypatch.setattr(smtp, "TIMEOUT_SECONDS", 0.5)

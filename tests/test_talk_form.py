@@ -42,6 +42,7 @@ def test_a_field_takes_what_its_column_holds_and_no_more(as_ada, field, most):
     assert Talk.select().count() == 1
 
 
+@pytest.mark.slow
 @only_sqlite
 @pytest.mark.parametrize("char", list("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"), ids=ascii)
 @pytest.mark.parametrize("field", ["title", "venue", "event", "tags", "speakers", "links"])
@@ -143,6 +144,7 @@ def test_four_byte_characters_are_kept(as_ada):
     assert names_of(talk) == ["𠮷野家"] and Tag.get().name == "🐍 snakes"
 
 
+@pytest.mark.slow
 @only_sqlite
 @pytest.mark.parametrize(
     "fields",

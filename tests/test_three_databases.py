@@ -252,6 +252,7 @@ def test_an_address_that_nothing_can_have_is_not_found(client, path):
     assert client.get(path).status_code == 404
 
 
+@pytest.mark.slow
 @only_sqlite
 @pytest.mark.parametrize("value", [LONG, "\0", "a\0b", "x" * 100_000], ids=["300", "NUL", "a NUL", "100,000"])
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_a_year_of_the_timeline_is_reached_by_its_link(client):
     assert ids(client.get("/?before=2022").text) == [new.id, old.id]
 
 
+@pytest.mark.slow
 @only_sqlite
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("number", NO_PAGES)
