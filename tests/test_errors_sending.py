@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult
+from aiosmtpd.smtp import AuthResult
 from logged import Clock, a_logger, fail, mailing_from, mails, written
+from mailed import serving
 
 from talks import errors
 from talks.errors import MOST_WAITING
@@ -41,30 +41,12 @@ class Peer:
         return "250 OK"
 
 
-def serving(peer, **options):
-    """A running server; stop it at the end."""
-
-    class OnAFreePort(Controller):
-        def factory(self):
-            return SMTP(self.handler, **options)
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    controller = OnAFreePort(peer, hostname="127.0.0.1", port=port)
-    controller.start()
-    return controller
-
-
 def test_it_goes_to_the_mail_server(logger, mailing, tmp_path):
     peer = Peer()
-    controller = serving(peer)
-    try:
-        handler = mailing(MAIL_SERVER="127.0.0.1", MAIL_PORT=controller.port)
+    with serving(peer) as server:
+        handler = mailing(**server)
         fail(logger)
         handler.flush(timeout_seconds=30)
-    finally:
-        controller.stop()
 
     ((_, envelope),) = peer.taken
     assert (envelope.mail_from, envelope.rcpt_tos) == ("talks@example.org", ["ops@example.org"])
@@ -79,15 +61,10 @@ def test_it_signs_in_where_there_is_a_name(logger, mailing):
     def authenticator(server, session, envelope, mechanism, data):
         return AuthResult(success=True, auth_data=(data.login, data.password))
 
-    controller = serving(peer, authenticator=authenticator, auth_required=True, auth_require_tls=False)
-    try:
-        handler = mailing(
-            MAIL_SERVER="127.0.0.1", MAIL_PORT=controller.port, MAIL_USERNAME="ada", MAIL_PASSWORD="pw"
-        )
+    with serving(peer, authenticator=authenticator, auth_required=True, auth_require_tls=False) as server:
+        handler = mailing(**server, MAIL_USERNAME="ada", MAIL_PASSWORD="pw")
         fail(logger)
         handler.flush(timeout_seconds=30)
-    finally:
-        controller.stop()
 
     assert len(peer.taken) == 1
 
