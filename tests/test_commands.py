@@ -178,6 +178,7 @@ def test_a_name_that_leads_to_somebody_adds_nobody(flask, bob):
     Alias.create(user=bob, name="robert", key="robert")
 
     refused(flask("adduser", "other@example.org", "Robert", TALKS_PASSWORD=PASSWORD), "Robert is taken.")
+    assert User.select().count() == 1
 
 
 @pytest.mark.parametrize("email", ["bob@example.org", "BOB@EXAMPLE.ORG"])

@@ -93,7 +93,7 @@ def test_a_username_is_taken_as_it_is(database, username):
      "eve@[127.0.0.1]", "eve@example.org, bob@example.org", "eve@exa\u2028mple.org"],
 )  # fmt: skip
 def test_an_address_is_refused(client, email):
-    wrong(client, email=email)
+    assert 'aria-invalid="true"' in wrong(client, email=email)
 
 
 @pytest.mark.parametrize(
