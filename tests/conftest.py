@@ -39,11 +39,11 @@ from talks.profiles import profile_named  # noqa: E402
 # Machines are noisy: no example fails for being slow. What lands is judged by the same examples everywhere;
 # `make soak` looks for new ones, and tries many more.
 settings.register_profile(
-    "quick", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("few", settings.get_profile("quick"), max_examples=20)
-settings.register_profile("soak", settings.get_profile("quick"), max_examples=2_000, derandomize=False)
-settings.load_profile("soak" if os.environ.get("TALKS_SOAK") == "1" else "quick")
+settings.register_profile("few", settings.get_profile("same"), max_examples=20)
+settings.register_profile("soak", settings.get_profile("same"), max_examples=2_000, derandomize=False)
+settings.load_profile("soak" if os.environ.get("TALKS_SOAK") == "1" else "same")
 expect.set_options(timeout=30_000)  # as long as Playwright waits for everything else
 
 PASSWORD = "correct horse battery"
