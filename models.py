@@ -137,6 +137,11 @@ class User(BaseModel, UserMixin):
         return self.is_active and (self.is_speaker or self.is_admin)
 
     @property
+    def has_address(self):
+        """Whether an address of theirs is confirmed."""
+        return bool(self.email and self.confirmed_at)
+
+    @property
     def is_read_at_once(self):
         """Whether no administrator looks first at what they write in the journal."""
         return self.is_trusted or self.may_publish
@@ -909,7 +914,7 @@ class Comment(UnderTalk, BaseModel):
     def is_by(cls, user):
         """The condition for what `user` wrote, also as a visitor under the address that is confirmed now."""
         own = cls.author == user
-        if user.email and user.confirmed_at:
+        if user.has_address:
             own |= cls.author.is_null() & (cls.author_email == user.email)
         return own
 

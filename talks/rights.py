@@ -36,7 +36,7 @@ def set_rights(user, values, by):
 
 def check(user, changed):
     """Raise NotPossible for rights that `user` cannot have."""
-    if changed.get("is_admin") and not (user.email and user.confirmed_at):
+    if changed.get("is_admin") and not user.has_address:
         raise NotPossible("Nobody can sign in here yet: there is no confirmed e-mail address.", "is_admin")
     if changed.get("is_active") and user.gone_at:
         raise NotPossible("Its owner has deleted this account. It stays closed.", "is_active")

@@ -167,7 +167,7 @@ def mail(user):
 
 def claims(user):
     own = Claim.user == user
-    if user.email and user.confirmed_at:
+    if user.has_address:
         own |= (Claim.kind == "invitation") & (Claim.email == user.email)
     for claim in every(Claim.select().where(own), Claim.id):
         yield chosen(claim, "kind", "words", "status", "created_at", "decided_at") | {
