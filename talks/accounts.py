@@ -18,7 +18,7 @@ from talks import (
     tokens,
     user_tokens,
     waits,
-)  # fmt: skip
+)
 from talks.account_forms import USERNAME, USERNAME_RULE, LoginForm, SetupForm
 from talks.networks import keyed, network, of_request
 from talks.waits import TooManyAttempts

@@ -23,8 +23,10 @@ INVISIBLE = re.compile(r"[\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\uf
 
 
 class Refused(refusals.Refused):
-    """Why a comment or an entry was not taken. `reason` is one word: closed, gone,
-    parent, trap, repeated, too-many, late, stale, blocked, title, unconfirmed.
+    """Why a comment or an entry was not taken.
+
+    `reason` is one word: closed, gone, parent, trap, repeated, too-many, late, stale, blocked, title,
+    unconfirmed.
     """
 
     def __init__(self, message, field, reason):
